@@ -1,0 +1,24 @@
+"""The types that signatures share.  Lowest floor: imports nothing of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, Any]
+"""Any ndarray; where a function says so also the NumPy scalar that stands for a 0-d result."""
+
+ArrayLike: TypeAlias = Any
+"""What `np.asarray` or `tensorgrad.as_tensor` takes: Tensor, ndarray, number, nested sequence."""
+
+Scalar: TypeAlias = bool | int | float
+Shape: TypeAlias = tuple[int, ...]
+Axis: TypeAlias = int | tuple[int, ...] | None
+Index: TypeAlias = Any
+DTypeLike: TypeAlias = Any
+SeedLike: TypeAlias = np.random.Generator | int | None
+"""A generator, the seed of a new one, or None for the default generator."""
+
+ShapeLike: TypeAlias = int | Sequence[int]

@@ -1,0 +1,101 @@
+"""Arguments: how what people give becomes arrays, shapes and indices, or a clear error.
+
+Floor: above `handle`.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ._typing import ArrayLike, Index
+from .graph import Node
+from .handle import Handle, to_array
+from .ops import index
+
+
+def unwrapped(arg: Any) -> Any:
+    """Return what the forward of an op takes for `arg`: an array, or a Python number as it is."""
+    if isinstance(arg, Handle):
+        return arg._data
+    if type(arg) in (float, int, bool):
+        return arg  # stays weak: it does not widen the dtype (NEP 50)
+    if type(arg) is np.ndarray or isinstance(arg, np.generic):
+        if arg.dtype.kind not in "biuf" or not arg.dtype.isnative:
+            return to_array(arg, "an operand")
+        return arg
+    if arg is None or isinstance(arg, (str, bytes, dict, set, complex)):
+        raise TypeError(f"an operand is {arg!r}; expected a tensor, an array or a real number")
+    return to_array(arg, "an operand")
+
+
+def is_operand(other: Any) -> bool:
+    """Tell whether an operator of ours takes `other`; Python asks the other side if not."""
+    kinds = (Handle, np.ndarray, np.generic, int, float, list, tuple)
+    return isinstance(other, kinds) or hasattr(other, "__array_function__")
+
+
+def checked_seed(node: Node, gradient: ArrayLike | None) -> Any:
+    """Return the cotangent to start a pass from, of the node's shape and dtype.
+
+    Raises
+    ------
+    ValueError
+        If it is missing and the node is no single number, or if its shape is another.
+    """
+    if gradient is None:
+        if node.shape:
+            raise ValueError(
+                f"backward() of a tensor of shape {node.shape} needs gradient=, of that shape; or "
+                "reduce it to one number first, as with .sum()"
+            )
+        return node.dtype.type(1)
+    seed = to_array(gradient, "gradient")
+    if seed.shape != node.shape:
+        raise ValueError(f"gradient has shape {seed.shape}; expected exactly {node.shape}")
+    return seed.astype(node.dtype, copy=False)
+
+
+def split_index(key: Index) -> tuple[tuple[Any, ...], list[Any]]:
+    """Split an index into a static template and its arrays; see `ops.index`."""
+    template: list[Any] = []
+    arrays: list[Any] = []
+    for part in key if isinstance(key, tuple) else (key,):
+        if part is None or part is Ellipsis or type(part) in (int, slice):
+            template.append(part)
+        elif isinstance(part, np.integer):
+            template.append(int(part))
+        else:
+            array = to_array(part, "an index")
+            if not array.size and isinstance(part, (list, tuple)):
+                array = array.astype(np.intp)  # as NumPy reads x[[]]
+            template.append(index.HOLE)
+            arrays.append(array)
+    return tuple(template), arrays
+
+
+def varargs(values: tuple[Any, ...]) -> tuple[int, ...]:
+    """Read `f(2, 3)` and `f((2, 3))` alike."""
+    if len(values) == 1 and not isinstance(values[0], (int, np.integer)):
+        values = tuple(values[0])
+    return tuple(operator.index(value) for value in values)
+
+
+def records(data: Any) -> bool:
+    """Tell whether a recording tensor is anywhere in nested arguments."""
+    if isinstance(data, (list, tuple)):
+        return any(records(item) for item in data)
+    if isinstance(data, dict):
+        return any(records(item) for item in data.values())
+    return isinstance(data, Handle) and data._node is not None
+
+
+def plain(data: Any) -> Any:
+    """Replace the tensors in nested arguments by their arrays."""
+    if isinstance(data, (list, tuple)):
+        return type(data)(plain(item) for item in data)
+    if isinstance(data, dict):
+        return {key: plain(item) for key, item in data.items()}
+    return data._data if isinstance(data, Handle) else data

@@ -1,0 +1,244 @@
+"""The reverse pass: cotangents from a root down to the leaves.
+
+Floor: above `op` and `graph`.  Knows no particular op and does not name Tensor: to differentiate
+the pass itself, the caller hands in `lift`, which turns a node into a Tensor, and the same rules
+then record what they do.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .graph import Leaf, Node, clock, last_write, topological_order
+from .op import Op, Rule, unbroadcast
+
+Gradients: TypeAlias = dict[Node, Any]
+Lift: TypeAlias = Callable[[Node, Any], Any]
+
+_accumulation = threading.Lock()
+
+
+def backpropagate(
+    root: Node,
+    seed: Any,
+    wanted: Container[Node] | None = None,
+    lift: Lift | None = None,
+    lower: Callable[[Any], Any] = lambda g: g,
+) -> Gradients:
+    """Run the rules backwards from `root`.
+
+    The pass runs plain.  When a gradient that it is about to hand out contains NaN, it runs
+    again with the strong zero (semantics, rule 7), so that regular input pays one read of the
+    gradients and the rules stay free of branches.
+
+    Parameters
+    ----------
+    root
+        The node to differentiate.
+    seed
+        The cotangent of the root, of the root's shape and dtype.
+    wanted
+        The nodes whose gradients are asked for; only paths to them are followed.  None for
+        all leaves.
+    lift
+        `lift(node, value)` gives the Tensor on a node, to record the pass; None to compute
+        on arrays.
+    lower
+        The array inside a cotangent: needed with `lift`.
+
+    Returns
+    -------
+    dict
+        The gradient of each leaf reached, of each wanted node, and of the interior nodes that
+        keep theirs (`keeps_grad`, or single numbers).
+
+    Raises
+    ------
+    RuntimeError
+        If a leaf that a rule reads has changed since the graph was recorded.
+    TypeError, ValueError
+        If a rule returns what is no gradient of its input; the message names the op.
+    """
+    order = topological_order(root)
+    useful = None if wanted is None else _useful(order, wanted)
+    run = _Pass(order, wanted, useful, lift, lower)
+    with np.errstate(all="ignore"):
+        grads = run({root: seed}, careful=False)
+        if any(_has_nan(lower(g)) for g in grads.values()):
+            grads = run({root: seed}, careful=True)
+    return grads
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """The settings of a pass; a call walks the nodes once."""
+
+    order: list[Node]
+    wanted: Container[Node] | None
+    useful: Container[Node] | None
+    lift: Lift | None
+    lower: Callable[[Any], Any]
+
+    def __call__(self, grads: Gradients, careful: bool) -> Gradients:
+        """Start from the cotangents in `grads`; return those of the leaves and what is wanted."""
+        wanted, useful, lift = self.wanted, self.useful, self.lift
+        handed_out: Gradients = {}
+        now = clock.now
+        for node in self.order:
+            # An interior gradient dies as soon as it is used up, unless a person would look at it.
+            g = grads.pop(node, None)
+            if g is None:
+                continue
+            if wanted is not None:
+                if node in wanted:
+                    handed_out[node] = g
+            elif not node.shape:
+                node.grad = g
+            elif node.keeps_grad:
+                node.grad = g.copy()
+            if node.time != now:
+                _check_unchanged(node)
+            op, out, params = node.op, node.out, node.params
+            inputs: Sequence[Any] = node.inputs
+            assert op is not None  # the order holds no leaves
+            if lift is not None:
+                inputs, out = _lifted(node, lift)
+            rules = _shares(node, g, out, inputs) if op.joint else op.rules
+            for parent, rule in zip(node.parents, rules):  # noqa: B905 - labels have no rule
+                if parent is None or rule is None or (useful is not None and parent not in useful):
+                    continue
+                if params or len(inputs) > 2:
+                    gx = rule(g, out, *inputs, **params)
+                elif len(inputs) == 2:
+                    gx = rule(g, out, inputs[0], inputs[1])
+                else:
+                    gx = rule(g, out, inputs[0])
+                if careful:
+                    gx = _strong_zero(node, self.lower(g), gx, self.lower, parent)
+                if gx.dtype is not parent.dtype or gx.shape != parent.shape:
+                    gx = _fitted(op, gx, parent)
+                grads[parent] = grads[parent] + gx if parent in grads else gx
+        grads.update(handed_out)
+        return grads
+
+
+def _useful(order: list[Node], wanted: Container[Node]) -> set[Node]:
+    """Collect the nodes through which a wanted node is reached."""
+    useful: set[Node] = set()
+    for node in reversed(order):
+        for parent in node.parents:
+            if parent is not None and (parent in useful or parent in wanted):
+                useful.add(node)
+                useful.add(parent)
+    return useful
+
+
+def _lifted(node: Node, lift: Lift) -> tuple[list[Any], Any]:
+    """Give what the rules of a node read as Tensors, where it depends on other nodes."""
+    inputs = [
+        value if parent is None or value is parent else lift(parent, value)
+        for parent, value in zip(node.parents, node.inputs, strict=True)
+    ]
+    return inputs, None if node.out is None else lift(node, node.out)
+
+
+def _shares(node: Node, g: Any, out: Any, inputs: Sequence[Any]) -> tuple[Rule, ...]:
+    """Run the joint rule of a node, and give each input a rule that returns its share."""
+    op = node.op
+    assert op is not None
+    assert op.rules[0] is not None
+    needs = tuple(parent is not None for parent in node.parents)
+    cotangents = op.rules[0](g, out, *inputs, needs=needs, **node.params)
+    if len(cotangents) != len(inputs):
+        raise ValueError(
+            f"the rule of {op.name} returned {len(cotangents)} gradients for {len(inputs)} inputs"
+        )
+    return tuple(lambda *_args, gx=gx, **_params: gx for gx in cotangents)
+
+
+def _fitted(op: Op, gx: Any, parent: Node) -> Any:
+    """Bring a cotangent to its input's shape and dtype, or say that the rule is wrong."""
+    if not hasattr(gx, "shape") or not hasattr(gx, "astype"):
+        raise TypeError(
+            f"the rule of {op.name} returned {type(gx).__name__}; "
+            f"expected an array of shape {parent.shape}"
+        )
+    if op.elementwise:
+        gx = unbroadcast(gx, parent.shape)
+    if gx.shape != parent.shape:
+        raise ValueError(
+            f"the rule of {op.name} returned a gradient of shape {gx.shape} "
+            f"for an input of shape {parent.shape}"
+        )
+    return gx if gx.dtype == parent.dtype else gx.astype(parent.dtype)
+
+
+def _strong_zero(node: Node, g: Any, gx: Any, lower: Callable[[Any], Any], parent: Node) -> Any:
+    """Replace the NaN that came from `0 * inf` or `0 * nan` by the zero of its cotangent."""
+    op = node.op
+    assert op is not None
+    zero = g == 0
+    if op.groups is not None:
+        axis = op.groups(**node.params)
+        if g.shape == parent.shape:
+            zero = np.all(zero, axis=axis, keepdims=True)
+        else:
+            zero = np.reshape(zero, _kept_dims(parent.shape, axis))
+    elif not op.elementwise:
+        return gx
+    poisoned = np.isnan(lower(gx)) & zero
+    return np.where(poisoned, 0.0, gx) if poisoned.any() else gx
+
+
+def _kept_dims(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
+    """Return `shape` with the size 1 along the axes that a reduction removed."""
+    axes = range(len(shape)) if axis is None else np.atleast_1d(axis)
+    removed = {int(a) % len(shape) for a in axes}
+    return tuple(1 if i in removed else size for i, size in enumerate(shape))
+
+
+def _check_unchanged(node: Node) -> None:
+    """Raise if a leaf whose data the rules are about to read was written after recording."""
+    for parent, value in zip(node.parents, node.inputs, strict=True):
+        if parent is not None and value is not parent and last_write(parent) > node.time:
+            assert node.op is not None
+            label = f" {parent.label!r}" if parent.label else ""
+            raise RuntimeError(
+                f"{node.op.name} recorded a tensor{label} of shape {parent.shape} whose data "
+                "have changed since, so its gradient would be wrong: run backward() before "
+                "changing the data, or record x.detach().copy() in place of x"
+            )
+
+
+def _has_nan(g: Any) -> bool:
+    """Tell whether an array or a scalar contains NaN."""
+    if not g.shape:
+        return bool(g != g)
+    # The maximum hands NaN through: one read, and a third of the time of isnan(g).any().
+    largest = g.max() if g.size else 0.0
+    return bool(largest != largest)
+
+
+def accumulate(grads: Gradients, seed: Any) -> None:
+    """Add the result of a pass to the `grad` of the leaves.
+
+    What is handed out shares no memory with anything else: not with another gradient, not with
+    `seed`, and it is writable (semantics, case 81).
+    """
+    given = {id(seed)}
+    with _accumulation:
+        for node, g in grads.items():
+            assert isinstance(node, Leaf)
+            if node.reached:
+                node.grad += g
+                continue
+            # The law of rules: what a rule returns is g itself, a view of g, or new.
+            shared = id(g) in given or getattr(g, "base", None) is not None
+            given.add(id(g))
+            node.grad = g.copy() if shared else g
+            node.reached = True

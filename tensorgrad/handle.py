@@ -1,0 +1,405 @@
+"""Handle: what a Tensor holds (data, gradient, label, its node), without any operation.
+
+Floor: above `graph` and `arguments`.  `tensor` adds the operations.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Self
+from weakref import ref
+
+import numpy as np
+
+from ._typing import Array, ArrayLike, DTypeLike, Shape
+from .graph import Leaf, Node, clock, last_write
+
+
+def checked_dtype(dtype: np.dtype[Any], what: str) -> None:
+    """Raise a TypeError unless arrays of this dtype can be the data of a tensor."""
+    if dtype.kind in "biuf":
+        return
+    if dtype.kind == "c":
+        raise TypeError(f"{what} is complex ({dtype}); give its real and imaginary parts")
+    raise TypeError(
+        f"{what} has dtype {dtype}; expected booleans, integers or floats: convert it with astype"
+    )
+
+
+def to_array(data: ArrayLike, what: str = "data") -> Any:
+    """Return `data` as an array of numbers, without copying one.
+
+    A Tensor gives its own array, if it does not record.  An array type that implements NumPy's protocols (CuPy) stays as it is.
+
+    Raises
+    ------
+    TypeError
+        If the elements are no real numbers, or if a graph or a mask would be lost.
+    """
+    if isinstance(data, Handle):
+        if data._node is not None:
+            raise TypeError(
+                f"{what} is a recording tensor, which would be cut from its graph here: "
+                "give x.detach() or x.data"
+            )
+        return data._data
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(f"{what} is a masked array, whose mask would be lost: use .filled(value)")
+    if not hasattr(data, "__array_function__") or isinstance(data, np.ndarray):
+        try:
+            data = np.asarray(data)  # also turns a subclass such as np.matrix into a plain array
+        except ValueError as error:
+            raise TypeError(f"{what} is no rectangular array of numbers: {error}") from error
+    checked_dtype(data.dtype, what)
+    return data if data.dtype.isnative else data.astype(data.dtype.newbyteorder("="))
+
+
+class Handle:
+    """The state of a Tensor: an array, and a node where it records.
+
+    `_data` is the array, or the NumPy scalar that stands for a 0-d result.  On a handle made anew
+    for an interior node whose array nothing kept, it is unset, and computed when asked for.
+    """
+
+    __slots__ = ("__weakref__", "_data", "_label", "_node")
+
+    _data: Any
+    _label: str
+    _node: Node | None
+
+    # --- data -------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Array:
+        """The values, as an ndarray.
+
+        Assigning checks the shape, casts to the tensor's dtype and writes a copy.  On a tensor that
+        records only a leaf may be assigned to; a graph that was recorded before then refuses to
+        read the changed values in its backward pass.
+
+        Raises
+        ------
+        ValueError
+            If the assigned value has another shape, or if this is the result of an operation.
+        """
+        try:
+            data = self._data
+        except AttributeError:  # an interior value that nobody held
+            assert self._node is not None
+            data = recomputed(self._node)
+        self._data = np.asarray(data) if isinstance(data, np.generic) else data
+        return self._data  # type: ignore[no-any-return]
+
+    @data.setter
+    def data(self, value: ArrayLike) -> None:
+        node = self._node
+        if node is not None and node.op is not None:
+            raise ValueError(
+                f"cannot assign to the data of a result (of {node.op.name}), since its graph would "
+                "no longer be true: assign to x.detach() or to a leaf"
+            )
+        value = self._fitting(value, "data")
+        self._data = self._stored(value, value is self._data)
+        if isinstance(node, Leaf):
+            node.out = self._data
+            node.time = clock.tick()
+
+    def _fitting(self, value: ArrayLike, what: str) -> Any:
+        """Return `value` cast to this tensor's dtype, after checking its shape."""
+        value = to_array(value, what)
+        if value.shape != self.shape:
+            raise ValueError(
+                f"the assigned {what} has shape {value.shape}, the tensor has {self.shape}: "
+                "reshape it first, or make a new Tensor"
+            )
+        return value.astype(self.dtype, copy=False)
+
+    @staticmethod
+    def _stored(value: Any, _own: bool) -> Any:
+        """Return the form in which `data` and `grad` are kept: an array nobody else holds."""
+        return value if _own else value.copy()
+
+    @property
+    def shape(self) -> Shape:
+        """The length along each axis."""
+        return self._data.shape if self._node is None else self._node.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        dtype: np.dtype[Any] = self._data.dtype if self._node is None else self._node.dtype
+        return dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    # --- gradient ---------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded.
+
+        Setting it on a leaf freezes or unfreezes it.
+
+        Raises
+        ------
+        TypeError
+            If set on a tensor of integers or booleans.
+        ValueError
+            If cleared on the result of an operation.
+        """
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        node = self._node
+        if flag and node is None:
+            if self.dtype.kind != "f":
+                raise TypeError(
+                    f"a tensor of dtype {self.dtype} has no gradient; "
+                    "convert it to floats first, as in Tensor(data, dtype=float)"
+                )
+            self._attach(Leaf(self._data))
+        elif not flag and node is not None:
+            if node.op is not None:
+                raise ValueError("only a leaf can be frozen; use x.detach() on a result")
+            self._node = None
+
+    def requires_grad_(self, flag: bool = True) -> Self:
+        """Set `requires_grad` and return the tensor itself."""
+        self.requires_grad = flag
+        return self
+
+    def _attach(self, node: Node) -> None:
+        """Become the handle of `node`."""
+        self._node = node
+        node.handle = ref(self)
+
+    @property
+    def grad(self) -> Array:
+        """The gradient, an ndarray of the tensor's shape and dtype.
+
+        Zeros until a backward pass has reached the tensor: reading does not count as reached,
+        assigning does, and `None` takes it back.  Passes add up on leaves; interior tensors show
+        the last pass, if they are single numbers, have a label or were told `retain_grad()`.
+        """
+        node = self._node
+        if node is None:
+            return self._shown(np.zeros_like(self._data))  # type: ignore[no-any-return]
+        if node.grad is None:
+            node.grad = np.zeros(node.shape, node.dtype, like=_example(self._data))
+        node.grad = self._shown(node.grad)
+        return node.grad  # type: ignore[no-any-return]
+
+    @grad.setter
+    def grad(self, value: ArrayLike | None) -> None:
+        node = self._node
+        if node is None:
+            raise ValueError("this tensor does not record, so it has no gradient to assign")
+        if value is None:
+            self.zero_grad()
+            return
+        if isinstance(value, (int, float)) and not isinstance(value, np.generic):
+            value = np.full_like(self.grad, value)  # micrograd's `p.grad = 0.0`
+        fitting = self._fitting(value, "grad")
+        node.grad = self._stored(fitting, fitting is node.grad)
+        if isinstance(node, Leaf):
+            node.reached = True
+
+    @staticmethod
+    def _shown(value: Any) -> Any:
+        """Return the form in which `grad` is read: an array."""
+        return np.asarray(value) if isinstance(value, np.generic) else value
+
+    @property
+    def has_grad(self) -> bool:
+        """Whether a backward pass, or an assignment, has reached this leaf."""
+        return isinstance(self._node, Leaf) and self._node.reached
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: it reads as zeros, and counts as not reached."""
+        node = self._node
+        if node is not None:
+            node.grad = None
+            if isinstance(node, Leaf):
+                node.reached = False
+
+    def retain_grad(self) -> Self:
+        """Keep the gradient of this interior tensor in the passes to come.
+
+        Returns
+        -------
+        Tensor
+            Itself.
+        """
+        if self._node is None:
+            raise ValueError("this tensor does not record, so it will have no gradient to retain")
+        self._node.keeps_grad = True
+        return self
+
+    # --- place in the graph -----------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """A name for drawings and messages; a labelled tensor keeps its gradient."""
+        return getattr(self, "_label", "") if self._node is None else self._node.label
+
+    @label.setter
+    def label(self, text: str) -> None:
+        self._label = text
+        if self._node is not None:
+            self._node.label = text
+            self._node.keeps_grad = self._node.keeps_grad or bool(text)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor."""
+        return self._node is None or self._node.op is None
+
+    @property
+    def grad_fn(self) -> str | None:
+        """The name of the operation that made this tensor, None for a leaf."""
+        node = self._node
+        return None if node is None or node.op is None else node.op.name
+
+    # --- conversion -------------------------------------------------------------------------------
+
+    def item(self) -> bool | int | float:
+        """Return the only element as a Python number, without its graph.
+
+        Raises
+        ------
+        ValueError
+            If there is not exactly one element.
+        """
+        if self.size != 1:
+            raise ValueError(
+                f"a tensor of shape {self.shape} is not one number: index it, or use tolist()"
+            )
+        return self.data.item()  # type: ignore[no-any-return]
+
+    def tolist(self) -> Any:
+        """Return the elements as nested lists of Python numbers, without their graph."""
+        return self.data.tolist()
+
+    def numpy(self) -> Array:
+        """Return the values, without their graph: the array of `data` itself."""
+        return self.data
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __float__(self) -> float:
+        return float(self.data)
+
+    def __int__(self) -> int:
+        return int(self.data)
+
+    def __index__(self) -> int:
+        return self.data.__index__()
+
+    def __format__(self, spec: str) -> str:
+        if self.ndim == 0 and spec:
+            return format(self.item(), spec)
+        return format(str(self), spec)
+
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> Array:
+        if self._node is not None:
+            raise TypeError(
+                "this would take a recording tensor out of its graph: use .data or .detach() for "
+                "the values, and the functions of tensorgrad, or NumPy's own, to keep the gradient"
+            )
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    __hash__ = object.__hash__
+
+    # --- pickle and copy --------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not self.is_leaf:
+            raise TypeError(
+                f"this tensor is the result of {self.grad_fn}, and a graph is not pickled or "
+                "copied: use x.detach()"
+            )
+        return _restored, (type(self), self._data, self.requires_grad, self.label)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        function, (kind, data, *state) = self.__reduce__()
+        copied: Self = function(kind, copy.deepcopy(data, memo), *state)
+        memo[id(self)] = copied
+        return copied
+
+
+def _example(data: Any) -> Any:
+    """Return what `like=` takes: the array itself, or any ndarray for a NumPy scalar."""
+    return np.empty(0) if isinstance(data, np.generic) else data
+
+
+def recomputed(root: Node) -> Any:
+    """Compute again the result of an interior node that nobody kept.
+
+    A graph keeps only what its rules read.  Whoever asks for another value through `_prev` or in a
+    drawing gets it from what is there.
+
+    Raises
+    ------
+    ValueError
+        If a constant was not kept either, or a leaf has changed since.
+    """
+    values: dict[Node, Any] = {}
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        if node.out is not None or node in values:
+            values.setdefault(node, node.out)
+            stack.pop()
+            continue
+        missing = [
+            parent
+            for parent, value in zip(node.parents, node.inputs, strict=True)
+            if value is parent and parent is not None and parent not in values
+        ]
+        if missing:
+            stack += missing
+            continue
+        assert node.op is not None
+        if any(value is None for value in node.inputs) or any(
+            parent is not None and last_write(parent) > node.time for parent in node.parents
+        ):
+            raise ValueError(
+                f"this result of {node.op.name} was not kept, and its inputs are gone or changed: "
+                "hold the tensor itself to look at it later"
+            )
+        inputs = [
+            values[parent] if parent is not None and value is parent else value
+            for parent, value in zip(node.parents, node.inputs, strict=True)
+        ]
+        values[node] = node.op.forward(*inputs, **node.params)
+        stack.pop()
+    return values[root]
+
+
+def _restored(kind: type[Handle], data: Any, records: bool, label: str) -> Handle:
+    """Make a leaf from its pickled parts."""
+    handle = object.__new__(kind)
+    handle._data = data
+    handle._node = None
+    if records:
+        handle.requires_grad = True
+        handle.label = label
+    return handle

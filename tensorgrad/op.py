@@ -1,0 +1,192 @@
+"""Op: the record of one operation, its forward and its rules side by side.
+
+Floor: above `_typing`.  Knows arrays, and neither graph nor Tensor.
+
+A rule computes a vector-Jacobian product, `rule(g, out, *inputs, **params)`: `g` is the
+cotangent of the result `out`, and what it returns is the cotangent of one input.  Positional
+arguments are data; keyword arguments are static parameters (axis, shape, ...).  An argument whose
+name starts with an underscore is not read: the graph does not keep it, and the rule sees of an
+input only the `shape` and the `dtype`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ._typing import Axis, Shape
+
+Forward: TypeAlias = Callable[..., Any]
+Rule: TypeAlias = Callable[..., Any]
+Reads: TypeAlias = tuple[bool, ...]
+"""Which of `out, *inputs` a rule reads."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """One operation: a forward, and the rules of its derivative.
+
+    Made by `op`; see there for the fields.
+    """
+
+    name: str
+    symbol: str
+    forward: Forward
+    rules: tuple[Rule | None, ...]
+    joint: bool
+    elementwise: bool
+    view: bool
+    groups: Callable[..., Axis] | None
+    reads: tuple[Reads, ...]
+    _kept: dict[tuple[int, int], Reads] = field(default_factory=dict, repr=False)
+
+    def kept(self, recording: int, count: int) -> Reads:
+        """Tell which of `out, *inputs` the rules will read.
+
+        Parameters
+        ----------
+        recording
+            Bit i is set where input i records: only its rule will run.
+        count
+            The number of inputs, which varies for `concatenate` and its like.
+        """
+        key = (recording, count)
+        if key not in self._kept:
+            self._kept[key] = self._read(recording, count)
+        return self._kept[key]
+
+    def _read(self, recording: int, count: int) -> Reads:
+        """Join the arguments that the rules of the recording inputs read."""
+        joined = [False] * (count + 1)
+        for position, reads in enumerate(self.reads):
+            if self.joint or recording >> position & 1:
+                # A `*inputs` parameter speaks for all inputs from its place on.
+                padded = reads + reads[-1:] * (count + 1 - len(reads))
+                joined = [a or b for a, b in zip(joined, padded, strict=False)]
+        return tuple(joined)
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """Run the forward on arrays; on Tensors, record.
+
+        This is how a rule calls an op that has no NumPy name, and it follows NumPy's own way:
+        the argument's type offers `__apply_op__`.
+        """
+        for arg in args:
+            hook = getattr(type(arg), "__apply_op__", None)
+            if hook is not None:
+                return hook(self, args, params)
+        return self.forward(*args, **params)
+
+    def __repr__(self) -> str:
+        """Name the op."""
+        return f"<op {self.name}>"
+
+
+def op(
+    forward: Forward,
+    *rules: Rule | None,
+    name: str | None = None,
+    symbol: str | None = None,
+    joint: Rule | None = None,
+    elementwise: bool = False,
+    view: bool = False,
+    groups: Callable[..., Axis] | None = None,
+) -> Op:
+    """Declare an operation.
+
+    Parameters
+    ----------
+    forward
+        `forward(*inputs, **params)` on ndarrays, one array or NumPy scalar out.
+    *rules
+        One rule per input, in order; None for an input that has no derivative by nature, such
+        as labels and indices.  Inputs beyond the last rule have none either.
+    name
+        The op's name in messages and drawings; the forward's own by default.
+    symbol
+        What `_op` and drawings show, such as "+"; the name by default.
+    joint
+        In place of `rules`, one rule for all inputs, `joint(g, out, *inputs, needs, **params)`:
+        `needs` holds a bool per input, and the result is a tuple of cotangents, with anything
+        where none is needed.
+    elementwise
+        Each element of the result depends on one element of each input, after broadcasting.
+        The engine sums the cotangents back to the inputs' shapes, so the rules need not.
+    view
+        The result may share memory with the first input.
+    groups
+        For an op that reduces or normalises: `groups(**params)` gives the axes whose elements
+        depend on each other.  With `elementwise` this is what makes the strong zero possible
+        (semantics, rule 7).
+
+    Returns
+    -------
+    Op
+        The record.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tensorgrad.op import op
+    >>> cube = op(lambda x: x * x * x, lambda g, _out, x: g * (3.0 * x * x),
+    ...           name="cube", elementwise=True)
+    >>> cube(np.array([1.0, 2.0]))
+    array([1., 8.])
+    """
+    all_rules: tuple[Rule | None, ...] = (joint,) if joint else rules
+    found = name or str(getattr(forward, "__name__", "op"))
+    return Op(
+        name=found,
+        symbol=symbol or found,
+        forward=forward,
+        rules=all_rules,
+        joint=joint is not None,
+        elementwise=elementwise,
+        view=view,
+        groups=groups,
+        reads=tuple(() if rule is None else _reads(rule) for rule in all_rules),
+    )
+
+
+def _reads(rule: Rule) -> Reads:
+    """Tell which positional arguments after `g` the rule names without an underscore."""
+    kinds = inspect.Parameter
+    positional = (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD, kinds.VAR_POSITIONAL)
+    parameters = inspect.signature(rule).parameters.values()
+    names = [p.name for p in parameters if p.kind in positional]
+    return tuple(not name.startswith("_") for name in names[1:])
+
+
+def unbroadcast(g: Any, shape: Shape) -> Any:
+    """Sum `g` over the axes along which an array of `shape` was broadcast.
+
+    The adjoint of broadcasting.
+
+    Parameters
+    ----------
+    g
+        A cotangent whose shape is what `shape` broadcasts to.
+    shape
+        The shape to come back to.
+
+    Returns
+    -------
+    array
+        Of exactly `shape`.
+
+    Examples
+    --------
+    >>> unbroadcast(np.ones((2, 3)), (1, 3))
+    array([[2., 2., 2.]])
+    """
+    extra = g.ndim - len(shape)
+    stretched = [
+        axis for axis, size in enumerate(g.shape) if axis < extra or shape[axis - extra] != size
+    ]
+    if stretched:
+        g = np.sum(g, axis=tuple(stretched))
+    return g if g.shape == shape else np.reshape(g, shape)

@@ -1,0 +1,174 @@
+"""Products: matmul, dot, outer, einsum.
+
+Floor: `ops`.  Products are outside the strong zero (semantics, rule 7): an element of the result
+mixes whole rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..op import op, unbroadcast
+
+
+def _matmul_left(g: Any, _out: Any, _x: Any, y: Any) -> Any:
+    """`g yᵀ`, with the vector forms of matmul; broadcast batches are summed."""
+    if _x.ndim == 1 and y.ndim == 1:
+        return g * y
+    if y.ndim == 1:
+        return np.expand_dims(g, -1) * y
+    if _x.ndim == 1:
+        return unbroadcast(np.matmul(y, np.expand_dims(g, -1))[..., 0], _x.shape)
+    return unbroadcast(np.matmul(g, np.swapaxes(y, -1, -2)), _x.shape)
+
+
+def _matmul_right(g: Any, _out: Any, x: Any, _y: Any) -> Any:
+    """`xᵀ g`, likewise."""
+    if x.ndim == 1 and _y.ndim == 1:
+        return g * x
+    if x.ndim == 1:
+        return unbroadcast(np.expand_dims(x, -1) * np.expand_dims(g, -2), _y.shape)
+    if _y.ndim == 1:
+        return unbroadcast(
+            np.matmul(np.swapaxes(x, -1, -2), np.expand_dims(g, -1))[..., 0], _y.shape
+        )
+    return unbroadcast(np.matmul(np.swapaxes(x, -1, -2), g), _y.shape)
+
+
+matmul = op(np.matmul, _matmul_left, _matmul_right, symbol="@")
+
+
+def _columns(y: Any) -> Any:
+    """Lay `y` out as (n, columns), the axis that `dot` sums over first."""
+    if y.ndim < 2:
+        return np.reshape(y, (y.size, 1))
+    return np.reshape(np.moveaxis(y, -2, 0), (y.shape[-2], y.size // max(1, y.shape[-2])))
+
+
+def _dot_left(g: Any, _out: Any, _x: Any, y: Any) -> Any:
+    """Both operands as matrices; `dot` of more axes is an outer product of rows and columns."""
+    columns = _columns(y)
+    rows = np.reshape(g, (g.size // max(1, columns.shape[1]), columns.shape[1]))
+    return np.reshape(np.matmul(rows, np.transpose(columns)), _x.shape)
+
+
+def _dot_right(g: Any, _out: Any, x: Any, _y: Any) -> Any:
+    """Likewise, with the summed axis moved back to its place."""
+    n = x.shape[-1]
+    rows = np.reshape(x, (x.size // max(1, n), n))
+    gy = np.matmul(
+        np.transpose(rows), np.reshape(g, (rows.shape[0], g.size // max(1, rows.shape[0])))
+    )
+    if _y.ndim < 2:
+        return np.reshape(gy, _y.shape)
+    moved = (n, *_y.shape[:-2], _y.shape[-1])
+    return np.moveaxis(np.reshape(gy, moved), 0, -2)
+
+
+# Of arrays with at least one axis each; the function `dot` multiplies when one has none.
+dot = op(np.dot, _dot_left, _dot_right)
+outer = op(
+    np.outer,
+    lambda g, _out, _x, y: np.reshape(np.matmul(g, np.ravel(y)), _x.shape),
+    lambda g, _out, x, _y: np.reshape(np.matmul(np.ravel(x), g), _y.shape),
+)
+
+
+def _einsum_rule(
+    g: Any, _out: Any, *xs: Any, needs: tuple[bool, ...], subscripts: str, optimize: Any
+) -> tuple[Any, ...]:
+    """For each operand, one einsum of `g` with all the others."""
+    left, out_term = subscripts.split("->")
+    terms = left.split(",")
+    return tuple(
+        _einsum_operand(g, xs, terms, out_term, k, optimize) if needed else None
+        for k, needed in enumerate(needs)
+    )
+
+
+def _einsum_operand(
+    g: Any, xs: Sequence[Any], terms: list[str], out_term: str, k: int, optimize: Any
+) -> Any:
+    """Ask einsum for the operand's own subscripts.
+
+    A repeated subscript becomes a fresh one tied to the first by an identity matrix; one that
+    nothing else has is fed by ones.
+    """
+    others = [i for i in range(len(xs)) if i != k]
+    names = [out_term, *(terms[i] for i in others)]
+    arrays = [g, *(xs[i] for i in others)]
+    fresh = iter(sorted(set(LETTERS) - set("".join([out_term, *terms]))))
+    target = ""
+    for letter, size in zip(terms[k], xs[k].shape, strict=True):
+        if letter in target:
+            tied = next(fresh)
+            names.append(letter + tied)
+            arrays.append(np.eye(size, dtype=g.dtype, like=_array(arrays)))
+            letter = tied
+        elif not any(letter in name for name in names):
+            names.append(letter)
+            arrays.append(np.ones(size, dtype=g.dtype, like=_array(arrays)))
+        target += letter
+    subscripts = ",".join(names) + "->" + target
+    return unbroadcast(np.einsum(subscripts, *arrays, optimize=optimize), xs[k].shape)
+
+
+def _array(arrays: Sequence[Any]) -> Any:
+    """Return the first that is more than a NumPy scalar, to create others like it."""
+    return next((a for a in arrays if a.shape), np.empty(0))
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def explicit_subscripts(subscripts: str, ndims: Sequence[int]) -> str:
+    """Rewrite einsum subscripts with every axis named: no ellipsis, an explicit result.
+
+    Parameters
+    ----------
+    subscripts
+        As `numpy.einsum` takes them.
+    ndims
+        The number of axes of each operand.
+
+    Returns
+    -------
+    str
+        An equivalent of the form "ab,bc->ac".
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer terms than operands, or a term that does not fit its operand;
+        NumPy's own errors come when it runs.
+    """
+    left, arrow, out_term = subscripts.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(ndims):
+        raise ValueError(f"einsum got {len(ndims)} operands for the subscripts {subscripts!r}")
+    free = [letter for letter in LETTERS if letter not in subscripts]
+    hidden = [n - len(t.replace("...", "")) for t, n in zip(terms, ndims, strict=True)]
+    if any(h < 0 or (h and "..." not in t) for t, h in zip(terms, hidden, strict=True)):
+        raise ValueError(
+            f"einsum operands of {ndims} axes do not fit the subscripts {subscripts!r}"
+        )
+    longest = "".join(free[: max([0, *(h for t, h in zip(terms, hidden, strict=True))])])
+    full = [
+        term.replace("...", longest[len(longest) - count :])
+        for term, count in zip(terms, hidden, strict=True)
+    ]
+    if arrow:
+        return ",".join(full) + "->" + out_term.replace("...", longest)
+    named = "".join(terms).replace("...", "")
+    once = sorted(letter for letter in set(named) if named.count(letter) == 1)
+    return ",".join(full) + "->" + longest + "".join(once)
+
+
+einsum = op(
+    lambda *xs, subscripts, optimize: np.einsum(subscripts, *xs, optimize=optimize),
+    joint=_einsum_rule,
+    name="einsum",
+)

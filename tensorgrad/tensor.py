@@ -1,0 +1,649 @@
+"""Tensor: the handle people hold, its operators and methods; `apply`, which runs and records.
+
+Floor: above `recording` and `ops`.  NumPy's names arrive here through its two protocols and are
+looked up in a table that `numpy_api` fills.  To add a method: one line that applies an op.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Self
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from . import backprop
+from ._typing import ArrayLike, Axis, DTypeLike, Index
+from .arguments import checked_seed, plain, records, split_index, unwrapped, varargs
+from .graph import Node, is_grad_enabled
+from .handle import Handle, checked_dtype, to_array
+from .op import Op
+from .ops import elementwise, index, linalg, reduce, shape
+from .recording import (
+    NUMBERS,
+    binary_operator,
+    comparison,
+    in_place_operator,
+    made,
+    record,
+    unary_method,
+)
+
+NUMPY_TABLE: Final[dict[Any, Callable[..., Any]]] = {}
+"""What stands for each NumPy callable.  `numpy_api` fills it."""
+
+
+def apply(op: Op, *args: ArrayLike, **params: Any) -> Tensor:
+    """Run an operation, and record it if an input records.
+
+    Parameters
+    ----------
+    op
+        The operation.
+    *args
+        Its inputs: Tensors, arrays, numbers.
+    **params
+        Its static parameters.
+
+    Returns
+    -------
+    Tensor
+        The result; a `Value` if all tensors among the inputs are Values and it is one number.
+    """
+    arrays = [unwrapped(arg) for arg in args]
+    out = op.forward(*arrays, **params)
+    nodes = [arg._node if isinstance(arg, Handle) else None for arg in args]
+    kinds = {type(arg) for arg in args if isinstance(arg, Handle)}
+    cls = Value if kinds == {Value} and not out.shape else Tensor
+    if out.dtype.kind != "f" or not is_grad_enabled() or not any(nodes):
+        return made(cls, out)
+    return record(cls, op, nodes, arrays, params, out)
+
+
+class Tensor(Handle):
+    """An array that records what is done with it, and can be differentiated.
+
+    Parameters
+    ----------
+    data
+        Numbers of any shape.  They are copied, so that later changes to an array given here change
+        nothing.
+    requires_grad
+        Whether operations are recorded.  None: if the elements are floats.
+    dtype
+        The type of the elements; None keeps that of `data`.
+    label
+        A name for drawings and messages.
+
+    Raises
+    ------
+    TypeError
+        If the elements are no real numbers, or if a gradient is asked of integers.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> x = tg.Tensor([1.0, 2.0, 3.0])
+    >>> loss = (x * x).sum()
+    >>> loss.backward()
+    >>> x.grad
+    array([2., 4., 6.])
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000  # for libraries that still ask; NumPy itself asks the protocols
+
+    def __init__(
+        self,
+        data: ArrayLike,
+        requires_grad: bool | None = None,
+        dtype: DTypeLike = None,
+        label: str = "",
+    ) -> None:
+        array = to_array(data).copy()
+        if dtype is not None:
+            dtype = np.dtype(dtype)
+            checked_dtype(dtype, "the dtype asked for")
+            array = array.astype(dtype, copy=False)
+        if requires_grad is None:
+            requires_grad = array.dtype.kind == "f"
+        self._data = array
+        self._node = None
+        if requires_grad:
+            self.requires_grad = True
+        if label:
+            self.label = label
+
+    # --- derivatives ------------------------------------------------------------------------------
+
+    def backward(self, gradient: ArrayLike | None = None) -> None:
+        """Compute the gradient of this tensor with respect to every leaf, and add it to `grad`.
+
+        Parameters
+        ----------
+        gradient
+            The cotangent to start from, of exactly this tensor's shape; needed unless this tensor
+            is a single number, where it is 1.
+
+        Raises
+        ------
+        RuntimeError
+            If this tensor has no graph, or a leaf was changed since it was recorded.
+        ValueError
+            If `gradient` is missing or has another shape.
+        """
+        node = self._node
+        if node is None:
+            raise RuntimeError(
+                "backward() on a tensor without a graph: nothing that records went into it, or "
+                "it was computed under no_grad()"
+            )
+        seed = checked_seed(node, gradient)
+        backprop.accumulate(backprop.backpropagate(node, seed), seed)
+
+    def detach(self) -> Self:
+        """Return a tensor on the same array that does not record."""
+        return made(type(self), self._data)
+
+    def clone(self) -> Tensor:
+        """Return a copy that stays in the graph."""
+        return apply(shape.copy, self)
+
+    copy = clone
+
+    @property
+    def _prev(self) -> set[Tensor]:
+        """The inputs of the operation that made this tensor: micrograd's name for them."""
+        return set(inputs_of(self))
+
+    @property
+    def _op(self) -> str:
+        """The symbol of the operation that made this tensor, "" for a leaf."""
+        node = self._node
+        return "" if node is None or node.op is None else node.op.symbol
+
+    # --- operators --------------------------------------------------------------------------------
+
+    __add__ = binary_operator(elementwise.add)
+    __radd__ = binary_operator(elementwise.add, reflected=True)
+    __sub__ = binary_operator(elementwise.subtract)
+    __rsub__ = binary_operator(elementwise.subtract, reflected=True)
+    __mul__ = binary_operator(elementwise.multiply)
+    __rmul__ = binary_operator(elementwise.multiply, reflected=True)
+    __truediv__ = binary_operator(elementwise.divide)
+    __rtruediv__ = binary_operator(elementwise.divide, reflected=True)
+    __matmul__ = binary_operator(linalg.matmul)
+    __rmatmul__ = binary_operator(linalg.matmul, reflected=True)
+    __rpow__ = binary_operator(elementwise.power, reflected=True)
+    __neg__ = unary_method(elementwise.negative)
+    __abs__ = unary_method(elementwise.absolute)
+    _power = binary_operator(elementwise.power)
+
+    def __pow__(self, other: Any) -> Tensor:
+        # As NumPy's own `**` does for these exponents, with its bits and its speed.
+        if type(other) is int and other == 2:
+            return self.square()
+        if type(other) is float and other in (2.0, 0.5) and self.dtype.kind == "f":
+            return self.square() if other == 2.0 else self.sqrt()
+        return self._power(other)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    __lt__ = comparison(operator.lt)
+    __le__ = comparison(operator.le)
+    __gt__ = comparison(operator.gt)
+    __ge__ = comparison(operator.ge)
+    __eq__ = comparison(operator.eq)
+    __ne__ = comparison(operator.ne)
+    __hash__ = Handle.__hash__
+
+    # --- in place ---------------------------------------------------------------------------------
+
+    __iadd__ = in_place_operator(operator.iadd, operator.add)
+    __isub__ = in_place_operator(operator.isub, operator.sub)
+    __imul__ = in_place_operator(operator.imul, operator.mul)
+    __itruediv__ = in_place_operator(operator.itruediv, operator.truediv)
+    __ipow__ = in_place_operator(operator.ipow, operator.pow)
+    __imatmul__ = in_place_operator(operator.imatmul, operator.matmul)
+
+    def _writes_in_place(self) -> bool:
+        """Tell whether an in-place operation writes the data, rather than making a new value.
+
+        Raises
+        ------
+        RuntimeError
+            If either would make a recorded graph untrue.
+        """
+        node = self._node
+        if node is None:
+            return False
+        if node.op is None:
+            if is_grad_enabled():
+                raise RuntimeError(
+                    "an in-place operation on a leaf that records: to update a parameter use "
+                    "`with no_grad():` or write to p.data; to compute with a changed value use "
+                    "y = x + ... in place of x += ..."
+                )
+            return True
+        if not is_grad_enabled():
+            raise RuntimeError(
+                f"an in-place operation on a result (of {node.op.name}) under no_grad() would cut "
+                "it from its graph: use x.detach() first"
+            )
+        return False
+
+    def _writable(self) -> Any:
+        """Return the array of a leaf for writing."""
+        data = self._data
+        if any(n > 1 and s == 0 for n, s in zip(data.shape, data.strides, strict=True)):
+            raise ValueError(
+                "several elements of this tensor share one place in memory (a broadcast array): "
+                "make it with Tensor(data), which copies, to write to it"
+            )
+        return data
+
+    def _move_to(self, result: Tensor) -> None:
+        """Become the handle of a new value; whoever used the old one keeps it."""
+        if result.shape != self.shape:
+            raise ValueError(
+                f"an in-place operation would change the shape from {self.shape} to "
+                f"{result.shape}; use y = x + ... in place of x += ..."
+            )
+        if result.dtype != self.dtype:
+            if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+                raise TypeError(f"cannot write a result of dtype {result.dtype} into {self.dtype}")
+            result = result.astype(self.dtype)
+        self._take(result._data, result._node)
+
+    def _take(self, data: Any, node: Node | None) -> None:
+        """Take over an array and a node; the label moves with the handle."""
+        label = self.label
+        if self._node is not None:
+            self._node.label = ""
+        self._data = data
+        self._node = node
+        if node is not None:
+            self._attach(node)
+        if label:
+            self.label = label
+
+    def __setitem__(self, key: Index, value: ArrayLike) -> None:
+        template, arrays = split_index(key)
+        if self._writes_in_place():
+            self._writable()[index.filled(template, tuple(arrays))] = unwrapped(value)
+            self.data = self._data
+            return
+        parents = [self._node, value._node if isinstance(value, Tensor) else None]
+        records = is_grad_enabled() and parents != [None, None]
+        if records and self.dtype.kind != "f":
+            raise TypeError(
+                f"assigning a recording tensor into a tensor of dtype {self.dtype} would lose its "
+                "gradient: make the target of floats, or assign value.detach()"
+            )
+        # Two references are this handle's and the call's own: nobody else will see the old value,
+        # so its array is taken over, and a loop of assignments stays linear.
+        alone = sys.getrefcount(self._data) == 2 and _owned(self._data)
+        inputs = [self._data if self.shape else self.data, unwrapped(value), *arrays]
+        if alone:
+            inputs[0][index.filled(template, tuple(arrays))] = inputs[1]
+            out = inputs[0]
+        else:
+            out = index.assign.forward(*inputs, template=template)
+        result = made(Tensor, out)
+        if records:
+            parents += [None] * len(arrays)
+            result = record(Tensor, index.assign, parents, inputs, {"template": template}, out)
+        self._take(result._data, result._node)
+
+    # --- indexing ---------------------------------------------------------------------------------
+
+    def __getitem__(self, key: Index) -> Tensor:
+        template, arrays = split_index(key)
+        return apply(index.getitem, self, *arrays, template=template)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self)))
+
+    # --- elementwise ------------------------------------------------------------------------------
+
+    exp = unary_method(elementwise.exp)
+    expm1 = unary_method(elementwise.expm1)
+    log = unary_method(elementwise.log)
+    log1p = unary_method(elementwise.log1p)
+    sqrt = unary_method(elementwise.sqrt)
+    square = unary_method(elementwise.square)
+    abs = unary_method(elementwise.absolute)
+    sign = unary_method(elementwise.sign)
+    sin = unary_method(elementwise.sin)
+    cos = unary_method(elementwise.cos)
+    tan = unary_method(elementwise.tan)
+    arcsin = unary_method(elementwise.arcsin)
+    arccos = unary_method(elementwise.arccos)
+    arctan = unary_method(elementwise.arctan)
+    sinh = unary_method(elementwise.sinh)
+    cosh = unary_method(elementwise.cosh)
+    tanh = unary_method(elementwise.tanh)
+    sigmoid = unary_method(elementwise.sigmoid)
+    relu = unary_method(elementwise.relu)
+    silu = unary_method(elementwise.silu)
+    softplus = unary_method(elementwise.softplus)
+    pow = __pow__
+
+    def gelu(self, approximate: str = "none") -> Tensor:
+        """Apply `tensorgrad.gelu`."""
+        if approximate not in ("none", "tanh"):
+            raise ValueError(f"approximate is {approximate!r}; expected 'none' or 'tanh'")
+        return apply(elementwise.gelu if approximate == "none" else elementwise.gelu_tanh, self)
+
+    def leaky_relu(self, negative_slope: float = 0.01) -> Tensor:
+        """Apply `tensorgrad.leaky_relu`."""
+        return apply(elementwise.leaky_relu, self, negative_slope=float(negative_slope))
+
+    def clip(self, min: ArrayLike = None, max: ArrayLike = None) -> Tensor:
+        """Apply `tensorgrad.clip`."""
+        lower = -np.inf if min is None else min
+        upper = np.inf if max is None else max
+        if self.dtype.kind != "f" and (min is None or max is None):
+            return made(Tensor, np.clip(self._data, min, max))
+        return apply(elementwise.clip, self, lower, upper)
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """Cast to another dtype; a cast to integers or booleans leaves the graph."""
+        dtype = np.dtype(dtype)
+        checked_dtype(dtype, "the dtype asked for")
+        return apply(elementwise.astype, self, dtype=dtype)
+
+    # --- reductions -------------------------------------------------------------------------------
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Apply `tensorgrad.sum`."""
+        return apply(reduce.sum, self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Apply `tensorgrad.mean`."""
+        return apply(reduce.mean, self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Apply `tensorgrad.max`."""
+        return apply(reduce.max, self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Apply `tensorgrad.min`."""
+        return apply(reduce.min, self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+        """Apply `tensorgrad.var`."""
+        return apply(reduce.var, self, axis=axis, keepdims=keepdims, ddof=ddof)
+
+    def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+        """Apply `tensorgrad.std`."""
+        return apply(reduce.std, self, axis=axis, keepdims=keepdims, ddof=ddof)
+
+    def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Apply `tensorgrad.prod`."""
+        return apply(reduce.prod, self, axis=axis, keepdims=keepdims)
+
+    def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Apply `tensorgrad.logsumexp`."""
+        return apply(reduce.logsumexp, self, axis=axis, keepdims=keepdims)
+
+    def softmax(self, axis: Axis = -1) -> Tensor:
+        """Apply `tensorgrad.softmax`."""
+        return apply(reduce.softmax, self, axis=axis)
+
+    def log_softmax(self, axis: Axis = -1) -> Tensor:
+        """Apply `tensorgrad.log_softmax`."""
+        return apply(reduce.log_softmax, self, axis=axis)
+
+    def argmax(self, axis: int | None = None) -> Any:
+        """Return the index of the maximum along an axis: integers, no gradient."""
+        return np.argmax(self._data, axis=axis)
+
+    def argmin(self, axis: int | None = None) -> Any:
+        """Return the index of the minimum along an axis: integers, no gradient."""
+        return np.argmin(self._data, axis=axis)
+
+    # --- shape ------------------------------------------------------------------------------------
+
+    def reshape(self, *shape_: int | Sequence[int]) -> Tensor:
+        """Apply `tensorgrad.reshape`; the shape as a tuple or as several ints."""
+        return apply(shape.reshape, self, shape=varargs(shape_))
+
+    view = reshape
+
+    def flatten(self) -> Tensor:
+        """Return the elements along one axis."""
+        return self.reshape(-1)
+
+    ravel = flatten
+
+    def transpose(self, *axes: int | Sequence[int] | None) -> Tensor:
+        """Apply `tensorgrad.transpose`; the axes as a tuple or as several ints, or none at all."""
+        order = None if not axes or axes[0] is None else varargs(axes)
+        return apply(shape.transpose, self, axes=order)
+
+    permute = transpose
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """Apply `tensorgrad.swapaxes`."""
+        return apply(shape.swapaxes, self, axis1=axis1, axis2=axis2)
+
+    @property
+    def T(self) -> Tensor:
+        """All axes reversed."""
+        return self.transpose()
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes swapped."""
+        return self.swapaxes(-1, -2)
+
+    def expand_dims(self, axis: int | tuple[int, ...]) -> Tensor:
+        """Apply `tensorgrad.expand_dims`."""
+        return apply(shape.expand_dims, self, axis=axis)
+
+    unsqueeze = expand_dims
+
+    def squeeze(self, axis: Axis = None) -> Tensor:
+        """Apply `tensorgrad.squeeze`."""
+        return apply(shape.squeeze, self, axis=axis)
+
+    def broadcast_to(self, shape_: int | Sequence[int]) -> Tensor:
+        """Apply `tensorgrad.broadcast_to`."""
+        return apply(shape.broadcast_to, self, shape=varargs((shape_,)))
+
+    # --- products ---------------------------------------------------------------------------------
+
+    def matmul(self, other: ArrayLike) -> Tensor:
+        """Apply `tensorgrad.matmul`."""
+        return apply(linalg.matmul, self, other)
+
+    def dot(self, other: ArrayLike) -> Tensor:
+        """Apply `tensorgrad.dot`."""
+        other = other if isinstance(other, Tensor) else as_tensor(other)
+        if not self.shape or not other.shape:
+            return apply(elementwise.multiply, self, other)
+        return apply(linalg.dot, self, other)
+
+    # --- protocols --------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        function = NUMPY_TABLE.get(ufunc)
+        if function is not None and method == "__call__" and not kwargs:
+            return function(*inputs)
+        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        options = "".join(f", {key}=" for key in kwargs)
+        return _without_graph(name + options, getattr(ufunc, method), inputs, kwargs)
+
+    def __array_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        function = NUMPY_TABLE.get(func)
+        if function is not None:
+            return function(*args, **kwargs)
+        name = f"{func.__module__.replace('numpy', 'np')}.{func.__name__}"
+        return _without_graph(name, func, args, kwargs)
+
+    @staticmethod
+    def __apply_op__(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
+        return apply(op, *args, **params)
+
+    def __repr__(self) -> str:
+        parts = [np.array2string(self.data, separator=", ", prefix=f"{type(self).__name__}(")]
+        parts.append(f"dtype={self.dtype}")
+        if self.label:
+            parts.append(f"label={self.label!r}")
+        if self.grad_fn:
+            parts.append(f"op={self.grad_fn}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+class Value(Tensor):
+    """A scalar Tensor of float64, with micrograd's way of working.
+
+    Parameters
+    ----------
+    data
+        One number.
+    label
+        A name for drawings.
+
+    Raises
+    ------
+    TypeError
+        If `data` is not one real number.
+
+    Examples
+    --------
+    >>> from tensorgrad import Value
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> c = a * b + 10
+    >>> c.backward()
+    >>> float(a.grad), float(b.grad)
+    (-3.0, 2.0)
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: float, label: str = "") -> None:
+        array = to_array(data)
+        if array.shape:
+            raise TypeError(f"a Value is one number, not an array of shape {array.shape}")
+        super().__init__(array[()], True, np.float64, label)
+
+    # A Value shows NumPy's scalars, which print and compute like Python's floats.
+
+    @property
+    def data(self) -> Any:
+        """The number, a `numpy.float64`."""
+        return self._data
+
+    @data.setter
+    def data(self, value: ArrayLike) -> None:
+        Handle.data.fset(self, value)  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _stored(value: Any, _own: bool) -> Any:
+        return value[()]
+
+    @staticmethod
+    def _shown(value: Any) -> Any:
+        return value[()]
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        made_by = f", op={self.grad_fn}" if self.grad_fn else ""
+        return f"Value({self._data!s}{label}{made_by})"
+
+
+def as_tensor(data: ArrayLike) -> Tensor:
+    """Return `data` as a Tensor, without a copy and without recording.
+
+    Parameters
+    ----------
+    data
+        A Tensor, which comes back as it is, or numbers of any shape.
+
+    Returns
+    -------
+    Tensor
+        A constant on the same memory where `data` is an array.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> tg.as_tensor([1, 2]).requires_grad
+    False
+    """
+    return data if isinstance(data, Tensor) else made(Tensor, to_array(data))
+
+
+def handle_of(node: Node, kind: type[Tensor] = Tensor, value: Any = None) -> Tensor:
+    """Return the one handle on a node, made anew if nobody holds it.
+
+    Parameters
+    ----------
+    node
+        The node.
+    kind
+        The class of a new handle on a single number; arrays get Tensors.
+    value
+        The array, where the caller has it; otherwise it is computed when somebody looks.
+    """
+    handle = None if node.handle is None else node.handle()
+    if handle is not None and handle._node is node:
+        return handle  # type: ignore[no-any-return]
+    tensor = object.__new__(Tensor if node.shape else kind)
+    if value is None:
+        value = node.out
+    if value is not None:
+        tensor._data = value
+    tensor._attach(node)
+    return tensor
+
+
+# The handles on the number constants of a node: they have no node of their own to find them by.
+_constants: WeakKeyDictionary[Node, dict[int, Tensor]] = WeakKeyDictionary()
+
+
+def inputs_of(tensor: Tensor) -> list[Tensor]:
+    """List the inputs of the operation that made a tensor, numbers included.
+
+    Constant arrays are left out, as the graph keeps them only where a rule reads them.
+    """
+    node = tensor._node
+    if node is None:
+        return []
+    found = []
+    for i, (parent, value) in enumerate(zip(node.parents, node.inputs, strict=True)):
+        if parent is not None:
+            found.append(handle_of(parent, type(tensor)))
+        elif type(value) in NUMBERS:
+            own = _constants.setdefault(node, {})
+            if i not in own:
+                own[i] = made(type(tensor), np.float64(value))
+            found.append(own[i])
+    return found
+
+
+def _owned(data: Any) -> bool:
+    """Tell whether an array has memory of its own that can be written."""
+    flags = getattr(data, "flags", None)
+    return flags is not None and bool(flags.owndata and flags.writeable)
+
+
+def _without_graph(
+    name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]
+) -> Any:
+    """Call a NumPy function that has no gradient here, if no graph would be lost."""
+    if records((args, kwargs)):
+        raise TypeError(
+            f"{name} is not differentiable here and would lose the graph of a recording tensor: "
+            "pass x.data or x.detach() if no gradient is wanted"
+        )
+    return function(*plain(args), **plain(kwargs))

@@ -1,0 +1,147 @@
+"""Functions of the graph as a whole: gradients as values, of any order.
+
+Floor: above `tensor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, overload
+
+from . import backprop
+from ._typing import Array, ArrayLike
+from .arguments import checked_seed
+from .graph import enable_grad
+from .recording import made
+from .tensor import Tensor, handle_of
+
+
+@overload
+def gradients(
+    output: Tensor,
+    inputs: Tensor,
+    gradient: ArrayLike | None = ...,
+    create_graph: Literal[False] = ...,
+    allow_unused: bool = ...,
+) -> Array: ...
+@overload
+def gradients(
+    output: Tensor,
+    inputs: Tensor,
+    gradient: ArrayLike | None = ...,
+    *,
+    create_graph: Literal[True],
+    allow_unused: bool = ...,
+) -> Tensor: ...
+@overload
+def gradients(
+    output: Tensor,
+    inputs: Sequence[Tensor],
+    gradient: ArrayLike | None = ...,
+    create_graph: Literal[False] = ...,
+    allow_unused: bool = ...,
+) -> list[Array]: ...
+@overload
+def gradients(
+    output: Tensor,
+    inputs: Sequence[Tensor],
+    gradient: ArrayLike | None = ...,
+    *,
+    create_graph: Literal[True],
+    allow_unused: bool = ...,
+) -> list[Tensor]: ...
+def gradients(
+    output: Tensor,
+    inputs: Tensor | Sequence[Tensor],
+    gradient: ArrayLike | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> Any:
+    """Return the gradients of `output` with respect to `inputs`, leaving every `grad` alone.
+
+    Parameters
+    ----------
+    output
+        What to differentiate.
+    inputs
+        One tensor or several, leaves or interior; only the paths to them are followed.
+    gradient
+        The cotangent to start from, of exactly the shape of `output`; needed unless that is a
+        single number, where it is 1.  A Tensor is differentiated through if `create_graph`.
+    create_graph
+        Whether to record the computation of the gradients, so that they can be differentiated
+        again.
+    allow_unused
+        Whether an input that `output` does not depend on is fine; its gradient is then zero.
+
+    Returns
+    -------
+    ndarray or Tensor, or a list of them
+        Of the shapes and dtypes of the inputs; Tensors if `create_graph`.  One for one input given
+        as such, a list for a sequence.
+
+    Raises
+    ------
+    RuntimeError
+        If `output` has no graph, or an input is not part of it.
+    ValueError
+        If `gradient` is missing or has another shape.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> x = tg.Tensor(2.0)
+    >>> slope = tg.gradients(x**3, x, create_graph=True)
+    >>> float(slope), float(tg.gradients(slope, x))
+    (12.0, 12.0)
+    """
+    single = isinstance(inputs, Tensor)
+    tensors: list[Tensor] = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    node = output._node
+    nodes = [tensor._node for tensor in tensors]
+    wanted = {found for found in nodes if found is not None}
+    grads: backprop.Gradients
+    if node is None:
+        if not allow_unused:
+            raise RuntimeError(
+                "the output has no graph: nothing that records went into it; "
+                "pass allow_unused=True for zeros"
+            )
+        grads = {}
+    elif create_graph:
+        if isinstance(gradient, Tensor):  # is differentiated through, and so stays as it is
+            seed = gradient
+        else:
+            seed = made(Tensor, checked_seed(node, gradient))
+        if seed.shape != node.shape:
+            raise ValueError(f"gradient has shape {seed.shape}; expected exactly {node.shape}")
+        with enable_grad():
+            grads = backprop.backpropagate(node, seed, wanted, _lift, _lower)
+    else:
+        grads = backprop.backpropagate(node, checked_seed(node, gradient), wanted)
+    results = []
+    for position, (tensor, found) in enumerate(zip(tensors, nodes, strict=True)):
+        if found is not None and found in grads:
+            result = grads[found] if create_graph else _own(grads[found])
+        elif allow_unused:
+            result = tensor.detach() * 0 if create_graph else tensor.data * 0
+        else:
+            raise RuntimeError(
+                f"the output does not depend on input {position} (shape {tensor.shape}): it is "
+                "frozen, was replaced in place, or was never used; pass allow_unused=True for zeros"
+            )
+        results.append(result)
+    return results[0] if single else results
+
+
+def _own(g: Any) -> Array:
+    """Return a gradient that shares memory with nothing."""
+    return g.copy() if g.shape else g.reshape(()).copy()  # type: ignore[no-any-return]
+
+
+def _lift(node: Any, value: Any) -> Tensor:
+    return handle_of(node, Tensor, value)
+
+
+def _lower(g: Tensor) -> Any:
+    return g._data
