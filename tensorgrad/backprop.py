@@ -120,7 +120,11 @@ class _Pass:
                     gx = rule(g, out, inputs[0])
                 if careful:
                     gx = _strong_zero(node, self.lower(g), gx, self.lower, parent)
-                if gx.dtype is not parent.dtype or gx.shape != parent.shape:
+                try:
+                    fits = gx.dtype is parent.dtype and gx.shape == parent.shape
+                except AttributeError:  # no array at all
+                    fits = False
+                if not fits:
                     gx = _fitted(op, gx, parent)
                 grads[parent] = grads[parent] + gx if parent in grads else gx
         grads.update(handed_out)

@@ -29,7 +29,8 @@ def checked_dtype(dtype: np.dtype[Any], what: str) -> None:
 def to_array(data: ArrayLike, what: str = "data") -> Any:
     """Return `data` as an array of numbers, without copying one.
 
-    A Tensor gives its own array, if it does not record.  An array type that implements NumPy's protocols (CuPy) stays as it is.
+    A Tensor gives its own array, if it does not record.  An array type that implements NumPy's
+    protocols (CuPy) stays as it is.
 
     Raises
     ------

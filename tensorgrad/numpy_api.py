@@ -1,8 +1,8 @@
 """The functions of tensorgrad, and which NumPy callable each of them stands for.
 
 Floor: above `creation`.  A function takes Tensors, arrays and numbers and returns a Tensor; NumPy's
-own function of that name, called on a Tensor, comes here through `NUMPY_TABLE`.  To add one: define it,
-and give it a row in the table at the end.
+own function of that name, called on a Tensor, comes here through `NUMPY_TABLE`.  To add one:
+define it, and give it a row in the table at the end.
 """
 
 from __future__ import annotations

@@ -534,7 +534,10 @@ class Value(Tensor):
         array = to_array(data)
         if array.shape:
             raise TypeError(f"a Value is one number, not an array of shape {array.shape}")
-        super().__init__(array[()], True, np.float64, label)
+        self._data = np.float64(array)
+        self._node = None
+        self.requires_grad = True
+        self.label = label
 
     # A Value shows NumPy's scalars, which print and compute like Python's floats.
 

@@ -1,0 +1,424 @@
+"""Sections C and D of docs/semantics.md: indexing, in-place operations, dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import Tensor, Value
+
+# --- C. indexing -----------------------------------------------------------------------------------
+
+INDICES = [
+    [[0, 0, 1]],
+    [[0, -3]],
+    np.s_[::-1],
+    np.s_[::-2],
+    np.s_[5:1],
+    [[]],
+    (),
+    True,
+    False,
+    np.array([True, False, True]),
+    np.s_[..., None],
+    np.s_[1, ..., ::2],
+    np.s_[None, 1],
+    np.s_[:, [0, 1], [1, 1]],
+    np.s_[[0, 1], :, [1, 1]],
+    np.uint8(2),
+    np.array(1),
+    np.array([[0, 1], [2, 0]]),
+    (np.array([0, 1]), 1),
+    np.s_[-1],
+    np.s_[1:2, [True, False, True, False]],
+]
+
+
+@pytest.mark.parametrize("index", INDICES, ids=str)
+def test_cases_55_to_57_indexing_is_numpys(index: Any, rng: np.random.Generator) -> None:
+    array = rng.random((3, 4, 5))
+    index = tuple(index) if isinstance(index, list) else index
+    x = Tensor(array)
+    y = x[index]
+    np.testing.assert_array_equal(y.data, array[index])
+    weights = rng.random(y.shape)
+    y.backward(weights)
+    expected = np.zeros_like(array)
+    np.add.at(expected, index, weights)
+    np.testing.assert_allclose(x.grad, expected)
+
+
+def test_case_55_repeated_indices_add_up() -> None:
+    x = Tensor([1.0, 2.0, 3.0])
+    x[[0, 0, 1]].sum().backward()
+    assert x.grad.tolist() == [2, 1, 0]
+
+
+def test_case_56_a_negative_alias_adds_up() -> None:
+    x = Tensor([1.0, 2.0, 3.0])
+    x[[0, -3]].sum().backward()
+    assert x.grad.tolist() == [2, 0, 0]
+
+
+def test_case_58_separated_index_arrays(rng: np.random.Generator) -> None:
+    x = Tensor(rng.random((2, 3, 4, 5)))
+    y = x[:, [0, 1], :, [0, 1]]
+    assert y.shape == (2, 2, 4)
+    y.sum().backward()
+    expected = np.zeros(x.shape)
+    expected[:, [0, 1], :, [0, 1]] = 1
+    np.testing.assert_array_equal(x.grad, expected)
+
+
+def test_case_59_index_types() -> None:
+    x = Tensor([1.0, 2.0, 3.0])
+    assert x[np.uint8(1)].item() == 2
+    assert x[np.array(1)].item() == 2
+    assert x[tg.tensor(1)].item() == 2
+    assert x[tg.tensor([0, 2])].tolist() == [1, 3]
+    with pytest.raises(IndexError):
+        x[1.0]
+    with pytest.raises(IndexError):
+        x[[0, 7]]
+    with pytest.raises(IndexError):
+        x[3]
+
+
+def test_case_60_the_last_write_wins() -> None:
+    y, v = Tensor([1.0, 2.0]) * 1, Tensor([3.0, 4.0])
+    base = y
+    x = Tensor([1.0, 2.0])
+    y = x * 1
+    y[[0, 0]] = v
+    assert y.tolist() == [4, 2]
+    y.sum().backward()
+    assert v.grad.tolist() == [0, 1]
+    assert x.grad.tolist() == [0, 1]
+    assert base.tolist() == [1, 2]
+
+
+def test_case_60_the_value_broadcasts() -> None:
+    v = Tensor(5.0)
+    y = tg.zeros(2, 3)
+    y[:, 1:] = v
+    y[0] = np.ones((1, 3))
+    y.sum().backward()
+    assert v.grad == 2
+    assert y.tolist() == [[1, 1, 1], [0, 5, 5]]
+    row = Tensor([[1.0, 2.0]])
+    z = tg.zeros(2)
+    z[:] = row
+    z.sum().backward()
+    assert row.grad.tolist() == [[1, 1]]
+
+
+def test_case_61_users_of_the_old_value_keep_it() -> None:
+    x = Tensor([3.0])
+    y = x * 1
+    z = y * y
+    y += 1
+    z.sum().backward()
+    assert x.grad.tolist() == [6]
+    assert y.tolist() == [4]
+
+
+def test_case_61_the_new_value_is_differentiated_too() -> None:
+    x = Tensor([3.0])
+    y = x * 1
+    y *= y
+    y -= x
+    y.sum().backward()
+    assert x.grad.tolist() == [5]
+
+
+def test_case_62b_a_changed_leaf_is_found() -> None:
+    p = Tensor([1.0, 2.0], label="p")
+    f = (p * p).sum()
+    p.data -= 1
+    with pytest.raises(RuntimeError, match=r"multiply recorded a tensor 'p'.*detach\(\)\.copy\(\)"):
+        f.backward()
+    assert not p.has_grad
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda p: setattr(p, "data", np.zeros((2, 2))),
+        lambda p: p.__setitem__(0, 0.0),
+        lambda p: p.__isub__(1.0),
+    ],
+    ids=["data", "setitem", "isub"],
+)
+@pytest.mark.parametrize(
+    "read", [lambda p: p * p, lambda p: p.T @ p, lambda p: p.reshape(-1) ** 2, lambda p: p[0] ** 2]
+)
+def test_case_62b_every_way_to_write_and_views(write: Any, read: Any) -> None:
+    p = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    f = read(p).sum()
+    with tg.no_grad():
+        write(p)
+    with pytest.raises(RuntimeError, match="changed since"):
+        f.backward()
+
+
+def test_case_62b_what_is_not_read_may_change() -> None:
+    p = Tensor([1.0, 2.0])
+    f = (p + 1).sum() + (p * 3.0).sum()
+    p.data -= 1
+    f.backward()
+    assert p.grad.tolist() == [4, 4]
+
+
+def test_case_62_in_place_where_it_would_lose_the_graph() -> None:
+    x = Tensor([1.0, 2.0])
+    with pytest.raises(RuntimeError, match="no_grad"):
+        x += 1
+    with pytest.raises(RuntimeError, match=r"p\.data"):
+        x[0] = 1
+    y = x * 1
+    with tg.no_grad(), pytest.raises(RuntimeError, match="detach"):
+        y += 1
+    with tg.no_grad(), pytest.raises(RuntimeError, match="detach"):
+        y[0] = 1
+    assert x.tolist() == y.tolist() == [1, 2]
+
+
+def test_case_62_no_grad_writes_into_the_data() -> None:
+    p = Tensor([1.0, 2.0])
+    memory = p.data
+    with tg.no_grad():
+        p -= np.array([1.0, 1.0])
+        p[0] = 7
+    assert p.data is memory
+    assert p.tolist() == [7, 1]
+    assert p.is_leaf
+    assert p.requires_grad
+
+
+def test_both_ways_to_update_a_parameter() -> None:
+    p = Tensor([1.0, 2.0], dtype=np.float32)
+    (p * p).sum().backward()
+    p.data -= 0.5 * p.grad
+    assert p.tolist() == [0, 0]
+    with tg.no_grad():
+        p -= 0.5 * p.grad
+    assert p.tolist() == [-1, -2]
+    assert p.dtype == np.float32
+
+
+def test_case_62_a_slice_is_a_value() -> None:
+    y = Tensor([1.0, 2.0, 3.0]) * 1
+    v = y[:2]
+    v *= 2
+    assert y.tolist() == [1, 2, 3]
+    assert v.tolist() == [2, 4]
+
+
+def test_case_63_tensors_copy() -> None:
+    a = np.ones(2)
+    x = Tensor(a)
+    a[0] = 9
+    assert x.tolist() == [1, 1]
+    assert tg.as_tensor(a).data is a
+
+
+def test_case_64_a_broadcast_array_is_not_written() -> None:
+    shared = np.lib.stride_tricks.as_strided(np.ones(1), (3,), (0,))
+    t = tg.as_tensor(shared)
+    t[0] = 5
+    assert t.tolist() == [5, 1, 1]
+    assert shared.tolist() == [1, 1, 1]
+    leaf = tg.as_tensor(shared).requires_grad_()
+    with tg.no_grad(), pytest.raises(ValueError, match="share one place"):
+        leaf += 1
+    with tg.no_grad(), pytest.raises(ValueError, match="share one place"):
+        leaf[0] = 5
+
+
+def test_a_loop_of_assignments_takes_the_array_over() -> None:
+    out = tg.zeros(4, 2)
+    place = out.data.ctypes.data
+    h = Tensor([1.0, 2.0])
+    for t in range(4):
+        out[t] = h * t
+    assert out.data.ctypes.data == place
+    out.sum().backward()
+    assert h.grad.tolist() == [6, 6]
+
+
+def test_an_assignment_copies_what_somebody_holds() -> None:
+    out = tg.zeros(2)
+    view = out.data
+    seen = out * 2
+    h = Tensor(3.0)
+    out[0] = h
+    assert view.tolist() == [0, 0]
+    middle = out * out
+    out[1] = h
+    (middle.sum() + out.sum()).backward()
+    assert h.grad == 6 + 1 + 1
+    assert seen.tolist() == [0, 0]
+
+
+def test_in_place_refuses_other_shapes_and_dtypes_and_changes_nothing() -> None:
+    y = Tensor([1.0, 2.0]) * 1
+    with pytest.raises(ValueError, match="shape"):
+        y += np.ones((3, 2))
+    counts = tg.tensor([1, 2])
+    with pytest.raises(TypeError, match="dtype"):
+        counts += 0.5
+    with pytest.raises(TypeError, match="lose its gradient"):
+        counts[0] = y[0]
+    assert counts.tolist() == [1, 2]
+    assert y.tolist() == [1, 2]
+    single = Tensor([1.0], dtype=np.float32) * 1
+    single += np.ones(1)
+    assert single.dtype == np.float32
+    with pytest.raises(ValueError, match="assign"):
+        y.data = [1.0, 2.0]
+    p = Tensor([1.0, 2.0])
+    with pytest.raises(ValueError, match="shape"):
+        p.data = [1.0]
+    with pytest.raises(ValueError, match="shape"):
+        p.grad = [1.0]
+    assert p.tolist() == [1, 2]
+    assert not p.has_grad
+
+
+def test_an_ndarray_cannot_take_a_recording_tensor_in_place() -> None:
+    a = np.ones(2)
+    with pytest.raises(TypeError, match="lose the graph"):
+        a += Tensor([1.0, 2.0])
+    assert a.tolist() == [1, 1]
+    a += tg.tensor([1.0, 2.0])
+    assert a.tolist() == [2, 3]
+
+
+def test_the_label_moves_and_the_old_node_keeps_its_gradient() -> None:
+    x = Tensor([1.0])
+    y = x * 2
+    y.label = "y"
+    y.sum().backward()
+    assert y.grad.tolist() == [1]
+    y += 1
+    assert y.label == "y"
+    assert y.grad.tolist() == [0]
+
+
+# --- D. dtypes -------------------------------------------------------------------------------------
+
+F32 = np.float32
+
+
+def test_case_65_python_numbers_are_weak() -> None:
+    x = Tensor(np.ones(2, F32))
+    assert (x * 2.0).dtype == F32
+    assert (2 + x).dtype == F32
+    assert (x / 3).dtype == F32
+    assert (x**2).dtype == F32
+    assert (x * np.float64(2)).dtype == np.float64
+    assert (x + np.array(1.0)).dtype == np.float64
+    (x * np.float64(2)).sum().backward()
+    assert x.grad.dtype == F32
+
+
+def test_case_67_builtin_sum_keeps_the_dtype() -> None:
+    x = Tensor(np.ones(2, F32))
+    total = sum([x, x])
+    assert total.dtype == F32
+    total.sum().backward()
+    assert x.grad.tolist() == [2, 2]
+
+
+def test_case_68_mixed_precision() -> None:
+    x = Tensor(np.ones(2, F32))
+    y = x * np.ones(2)
+    assert y.dtype == np.float64
+    y.sum().backward()
+    assert x.grad.dtype == F32
+
+
+def test_case_69_float16_mean_of_many() -> None:
+    x = Tensor(np.ones(70_000, np.float16))
+    with np.errstate(over="ignore"):
+        assert x.sum().item() == np.inf
+    y = x.mean()
+    assert y.item() == 1
+    y.backward()
+    np.testing.assert_array_equal(x.grad, np.float16(1 / 70_000))
+
+
+def test_case_70_integers_do_not_record() -> None:
+    for data in ([1, 2], [True], np.uint8(3)):
+        assert not Tensor(data).requires_grad
+        with pytest.raises(TypeError, match="no gradient"):
+            Tensor(data, requires_grad=True)
+    assert (tg.tensor([1]) / tg.tensor([2])).dtype == np.float64
+    x = Tensor([1.5])
+    assert isinstance(x > 1, np.ndarray)
+    assert not x.astype(int).requires_grad
+
+
+def test_case_71_errors_of_numpy() -> None:
+    with pytest.raises(ValueError, match="negative integer"):
+        tg.tensor([2]) ** -1
+    with pytest.raises(OverflowError):
+        tg.tensor(np.uint8(1)) + 300
+    with pytest.raises(TypeError, match="boolean"):
+        tg.tensor([True]) - tg.tensor([True])
+    with np.errstate(over="ignore"):
+        assert (Tensor(F32(3)) + 3e100).item() == np.inf
+
+
+def test_case_72_complex_is_refused() -> None:
+    for data in (1j, [1 + 2j], np.zeros(2, np.complex64)):
+        with pytest.raises(TypeError, match="complex"):
+            Tensor(data)
+    with pytest.raises(TypeError, match="complex"):
+        Tensor([1.0]) * np.array([1j])
+    with pytest.raises(TypeError):
+        Tensor([1.0]) * 1j
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "text",
+        ["a", "b"],
+        [1.0, None],
+        None,
+        np.array(["2020-01-01"], "datetime64[D]"),
+        np.zeros(2, [("a", float)]),
+        [[1.0], [2.0, 3.0]],
+        {"a": 1},
+        np.ma.masked_array([1.0, 2.0], [True, False]),
+    ],
+    ids=str,
+)
+def test_case_73_other_dtypes_are_refused(data: Any) -> None:
+    with pytest.raises(TypeError):
+        Tensor(data)
+    if data is not None:
+        with pytest.raises(TypeError):
+            Tensor([1.0, 2.0]) + data
+
+
+def test_case_73_big_endian_is_converted_and_longdouble_kept() -> None:
+    x = Tensor(np.array([1.0, 2.0], ">f4"))
+    assert x.dtype.isnative
+    assert x.dtype == np.float32
+    assert (Tensor([1.0]) + np.array([1.0], ">f8")).tolist() == [2]
+    y = Tensor(np.longdouble(2))
+    (y * y).backward()
+    assert y.grad == 4
+    assert y.grad.dtype == np.longdouble
+
+
+def test_value_is_one_float64() -> None:
+    assert Value(3).dtype == np.float64
+    for data in ([1.0, 2.0], "x", None, 1j):
+        with pytest.raises(TypeError):
+            Value(data)
