@@ -241,8 +241,9 @@ def accumulate(grads: Gradients, seed: Any) -> None:
             if node.reached:
                 node.grad += g
                 continue
-            # The law of rules: what a rule returns is g itself, a view of g, or new.
-            shared = id(g) in given or getattr(g, "base", None) is not None
+            # The law of rules: what a rule returns is g itself, a view of g, or new.  A 0-d g may
+            # be the gradient of an interior number as well.
+            shared = id(g) in given or not g.shape or getattr(g, "base", None) is not None
             given.add(id(g))
             node.grad = g.copy() if shared else g
             node.reached = True

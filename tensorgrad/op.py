@@ -42,10 +42,12 @@ class Op:
     view: bool
     groups: Callable[..., Axis] | None
     reads: tuple[Reads, ...]
-    _kept: dict[tuple[int, int], Reads] = field(default_factory=dict, repr=False)
+    _unread: dict[tuple[int, int], tuple[bool, tuple[int, ...]]] = field(
+        default_factory=dict, repr=False
+    )
 
-    def kept(self, recording: int, count: int) -> Reads:
-        """Tell which of `out, *inputs` the rules will read.
+    def unread(self, recording: int, count: int) -> tuple[bool, tuple[int, ...]]:
+        """Tell what the rules of one application will read.
 
         Parameters
         ----------
@@ -53,21 +55,23 @@ class Op:
             Bit i is set where input i records: only its rule will run.
         count
             The number of inputs, which varies for `concatenate` and its like.
+
+        Returns
+        -------
+        tuple
+            Whether they read the result, and the positions of the inputs that they do not read.
         """
         key = (recording, count)
-        if key not in self._kept:
-            self._kept[key] = self._read(recording, count)
-        return self._kept[key]
-
-    def _read(self, recording: int, count: int) -> Reads:
-        """Join the arguments that the rules of the recording inputs read."""
-        joined = [False] * (count + 1)
-        for position, reads in enumerate(self.reads):
-            if self.joint or recording >> position & 1:
-                # A `*inputs` parameter speaks for all inputs from its place on.
-                padded = reads + reads[-1:] * (count + 1 - len(reads))
-                joined = [a or b for a, b in zip(joined, padded, strict=False)]
-        return tuple(joined)
+        if key not in self._unread:
+            read = [False] * (count + 1)
+            for position, reads in enumerate(self.reads):
+                if self.joint or recording >> position & 1:
+                    # A `*inputs` parameter speaks for all inputs from its place on.
+                    padded = reads + reads[-1:] * (count + 1 - len(reads))
+                    read = [a or b for a, b in zip(read, padded, strict=False)]
+            unread = tuple(i for i in range(count) if not read[i + 1])
+            self._unread[key] = read[0], unread
+        return self._unread[key]
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Run the forward on arrays; on Tensors, record.

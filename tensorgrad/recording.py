@@ -67,22 +67,22 @@ def record(
     cls: type[H],
     op: Op,
     parents: Sequence[Node | None],
-    arrays: Sequence[Any],
+    recording: int,
+    inputs: list[Any],
     params: dict[str, Any],
     out: Any,
 ) -> H:
     """Wrap a result in a handle on a new node that keeps what the rules of `op` will read.
 
-    An input that no rule reads is represented by its node; numbers are kept in any case, since
-    they cost nothing and drawings show them.
+    Bit i of `recording` is set where input i records.  In `inputs`, which is used up, an input that
+    no rule reads gives way to its node; numbers are kept in any case, since they cost nothing and
+    drawings show them.
     """
-    recording = sum(1 << i for i, parent in enumerate(parents) if parent is not None)
-    keep_out, *keep = op.kept(recording, len(parents))
-    inputs = tuple(
-        array if kept or type(array) in NUMBERS else parent
-        for array, kept, parent in zip(arrays, keep, parents, strict=True)
-    )
-    return recorded(cls, op, tuple(parents), inputs, out, keep_out, params)
+    keep_out, unread = op.unread(recording, len(parents))
+    for i in unread:
+        if type(inputs[i]) not in NUMBERS:
+            inputs[i] = parents[i]
+    return recorded(cls, op, tuple(parents), tuple(inputs), out, keep_out, params)
 
 
 def binary_operator(op: Op, reflected: bool = False) -> Callable[[H, ArrayLike], H]:
@@ -92,7 +92,7 @@ def binary_operator(op: Op, reflected: bool = False) -> Callable[[H, ArrayLike],
     Python number.  It takes half of the time of `apply`.
     """
     forward = op.forward
-    both, left, right = (op.kept(recording, 2) for recording in (3, 1, 2))
+    both, left, right = (op.unread(recording, 2) for recording in (3, 1, 2))
 
     def method(self: Any, other: ArrayLike) -> Any:
         cls = type(self)
@@ -111,12 +111,10 @@ def binary_operator(op: Op, reflected: bool = False) -> Callable[[H, ArrayLike],
         out = forward(x, y)
         if (px is None and py is None) or not _modes.get()[-1]:
             return made(cls, out)
-        keep_out, keep_x, keep_y = (
-            both if px is not None and py is not None else (right if px is None else left)
-        )
+        keep_out, unread = left if py is None else right if px is None else both
         inputs = (
-            x if keep_x or type(x) in NUMBERS else px,
-            y if keep_y or type(y) in NUMBERS else py,
+            px if 0 in unread and type(x) not in NUMBERS else x,
+            py if 1 in unread and type(y) not in NUMBERS else y,
         )
         return recorded(cls, op, (px, py), inputs, out, keep_out)
 
@@ -127,14 +125,14 @@ def binary_operator(op: Op, reflected: bool = False) -> Callable[[H, ArrayLike],
 def unary_method(op: Op) -> Callable[[H], H]:
     """Make the method of an op of one array, with a short way as in `binary_operator`."""
     forward = op.forward
-    keep_out, keep_x = op.kept(1, 1)
+    keep_out, unread = op.unread(1, 1)
 
     def method(self: Any) -> Any:
         x, parent = self._data, self._node
         out = forward(x)
         if parent is None or not _modes.get()[-1]:
             return made(type(self), out)
-        return recorded(type(self), op, (parent,), (x if keep_x else parent,), out, keep_out)
+        return recorded(type(self), op, (parent,), (parent if unread else x,), out, keep_out)
 
     method.__name__ = op.name
     method.__doc__ = f"Apply `tensorgrad.{op.name}`."

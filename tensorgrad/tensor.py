@@ -52,14 +52,27 @@ def apply(op: Op, *args: ArrayLike, **params: Any) -> Tensor:
     Tensor
         The result; a `Value` if all tensors among the inputs are Values and it is one number.
     """
-    arrays = [unwrapped(arg) for arg in args]
+    arrays: list[Any] = []
+    nodes: list[Node | None] = []
+    recording = 0
+    cls: type[Tensor] | None = None
+    for position, arg in enumerate(args):
+        if isinstance(arg, Tensor):
+            node = arg._node
+            arrays.append(arg._data)
+            nodes.append(node)
+            if node is not None:
+                recording |= 1 << position
+            cls = type(arg) if cls in (None, type(arg)) else Tensor
+        else:
+            arrays.append(unwrapped(arg))
+            nodes.append(None)
     out = op.forward(*arrays, **params)
-    nodes = [arg._node if isinstance(arg, Handle) else None for arg in args]
-    kinds = {type(arg) for arg in args if isinstance(arg, Handle)}
-    cls = Value if kinds == {Value} and not out.shape else Tensor
-    if out.dtype.kind != "f" or not is_grad_enabled() or not any(nodes):
+    if cls is not Value or out.shape:
+        cls = Tensor
+    if not recording or not is_grad_enabled():
         return made(cls, out)
-    return record(cls, op, nodes, arrays, params, out)
+    return record(cls, op, nodes, recording, arrays, params, out)
 
 
 class Tensor(Handle):
@@ -277,7 +290,8 @@ class Tensor(Handle):
             self.data = self._data
             return
         parents = [self._node, value._node if isinstance(value, Tensor) else None]
-        records = is_grad_enabled() and parents != [None, None]
+        recording = sum(1 << i for i, parent in enumerate(parents) if parent is not None)
+        records = recording and is_grad_enabled()
         if records and self.dtype.kind != "f":
             raise TypeError(
                 f"assigning a recording tensor into a tensor of dtype {self.dtype} would lose its "
@@ -295,7 +309,8 @@ class Tensor(Handle):
         result = made(Tensor, out)
         if records:
             parents += [None] * len(arrays)
-            result = record(Tensor, index.assign, parents, inputs, {"template": template}, out)
+            params = {"template": template}
+            result = record(Tensor, index.assign, parents, recording, inputs, params, out)
         self._take(result._data, result._node)
 
     # --- indexing ---------------------------------------------------------------------------------
@@ -356,6 +371,8 @@ class Tensor(Handle):
         """Cast to another dtype; a cast to integers or booleans leaves the graph."""
         dtype = np.dtype(dtype)
         checked_dtype(dtype, "the dtype asked for")
+        if dtype.kind != "f":
+            return made(Tensor, self._data.astype(dtype))
         return apply(elementwise.astype, self, dtype=dtype)
 
     # --- reductions -------------------------------------------------------------------------------

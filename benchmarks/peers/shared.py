@@ -49,6 +49,57 @@ def product(x: Any, w: Any, length: int) -> Any:
     return x
 
 
+# Loops over one operation, whoever the operands belong to: a call in between would hide a part of
+# what is compared.
+
+
+def _adds(x: Any, w: Any) -> Case:
+    def run(n: int) -> Any:
+        for _ in range(n):
+            out = x + w
+        return out.sum()
+
+    return run
+
+
+def _multiplies(x: Any, w: Any) -> Case:
+    def run(n: int) -> Any:
+        for _ in range(n):
+            out = x * w
+        return out.sum()
+
+    return run
+
+
+def _matmuls(x: Any, w: Any) -> Case:
+    def run(n: int) -> Any:
+        for _ in range(n):
+            out = x @ w
+        return out.sum()
+
+    return run
+
+
+def _sums(x: Any, _w: Any) -> Case:
+    def run(n: int) -> Any:
+        for _ in range(n):
+            out = x.sum()
+        return out
+
+    return run
+
+
+def _tanhs(x: Any, _w: Any) -> Case:
+    def run(n: int) -> Any:
+        for _ in range(n):
+            out = np.tanh(x)
+        return out.sum()
+
+    return run
+
+
+FORWARD = {"add": _adds, "multiply": _multiplies, "matmul": _matmuls, "sum": _sums, "tanh": _tanhs}
+
 EXPRESSION = 13 * 10
 
 

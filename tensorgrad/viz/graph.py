@@ -7,18 +7,23 @@ of a tensor is in `_record`: add a field there.
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from ..graph import Node, last_write, topological_order
+from ..graph import Leaf, Node, last_write, topological_order
+from ..recording import NUMBERS
 from ..tensor import Tensor, handle_of, inputs_of
-from .render import drawing_class
+from .render import RenderError, drawing_class
 
 _DIRECTIONS: Final = ("LR", "TB", "RL", "BT")
 _COUNTED: Final = 100_000
+# As character entities where DOT allows them, since they mean the same within records and outside.
+_ESCAPES: Final = {c: f"&#{ord(c)};" for c in '&"{}|<>'} | {"\\": r"\\", "\n": r"\n"}
 
 
 def trace(root: Tensor) -> tuple[set[Tensor], set[tuple[Tensor, Tensor]]]:
@@ -126,14 +131,14 @@ def draw_dot(
         dot.node(name, _record(tensor, values[tensor]), shape="record")
         if not tensor._op:
             continue
-        op = f"{name}op"
+        op = f"op{name}"
         dot.node(op, _escaped(tensor._op))
         dot.edge(op, name)
         for source in dict.fromkeys(inputs_of(tensor)):
             dot.edge(names[source], op)
         for place, text in _constant_arrays(tensor._node):
-            dot.node(f"{op}{place}", _escaped(text), shape="plaintext", fontcolor="gray40")
-            dot.edge(f"{op}{place}", op, color="gray40")
+            dot.node(f"{op}_{place}", _escaped(text), shape="plaintext", fontcolor="gray40")
+            dot.edge(f"{op}_{place}", op, color="gray40")
     return dot
 
 
@@ -301,4 +306,11 @@ def _constant_arrays(node: Node | None) -> Iterator[tuple[int, str]]:
 
 def _escaped(text: str) -> str:
     """Return a text that DOT draws as it stands, inside a record or outside one."""
-    return "".join(_ESCAPES.get(character, character) for character in str(text))
+    text = "".join(_ESCAPES.get(c) or (c if _drawable(c) else "\ufffd") for c in text.expandtabs())
+    # DOT drops the spaces at the ends of a field, and all but one in between.
+    return re.sub(r"(?<= ) |^ | $", r"\\ ", text)
+
+
+def _drawable(character: str) -> bool:
+    """Tell whether a picture can hold a character: XML has no control characters or surrogates."""
+    return unicodedata.category(character) not in ("Cc", "Cs") and ord(character) & 0xFFFE != 0xFFFE

@@ -1,0 +1,36 @@
+"""What the figures were measured on: machine, versions, date."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from pathlib import Path
+
+from .registry import versions
+from .table import Table
+
+
+def machine(settings_in_words: str) -> Table:
+    """Describe this machine, the versions of all that is compared, and the run."""
+    import tensorgrad
+
+    compared = {"tensorgrad": tensorgrad.__version__, **versions()}
+    rows = [
+        ("processor", f"{_processor()}, {os.cpu_count()} cores"),
+        ("system", f"{platform.system()} {platform.release()}"),
+        ("Python", platform.python_version()),
+        ("versions", ", ".join(f"{name} {version}" for name, version in compared.items())),
+        ("run", f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, {settings_in_words}"),
+    ]
+    return Table("machine", "Measured on", ("what", "which"), rows)
+
+
+def _processor() -> str:
+    """Return the name of the processor, with the vector instructions that NumPy uses."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        name = lines[0].partition(":")[2].strip() if lines else name
+    return name

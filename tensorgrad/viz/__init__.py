@@ -1,0 +1,19 @@
+"""Viz: the graph of a result, the history of a run, the decisions of a model, as pictures.
+
+Floor: above `nn`, `optim` and `data`.  `graph` reads the engine, `render` runs the program that
+lays graphs out, `plots` draws with matplotlib; graphviz and matplotlib are imported where they are
+used.
+"""
+
+from .graph import draw_dot, save_graph, trace
+from .plots import plot_decision_boundary, plot_history
+from .render import RenderError
+
+__all__ = [
+    "RenderError",
+    "draw_dot",
+    "plot_decision_boundary",
+    "plot_history",
+    "save_graph",
+    "trace",
+]
