@@ -63,6 +63,11 @@ def environment() -> dict[str, str]:
     return {**os.environ, **{f"{name}_NUM_THREADS": cores for name in threads}, "PYTHONPATH": path}
 
 
+def progress(text: str) -> None:
+    """Say on standard error what is being measured."""
+    print(text, file=sys.stderr, flush=True)
+
+
 class Process:
     """A peer's process, and what it is asked."""
 
@@ -181,14 +186,19 @@ def run(race: Race, entered: Mapping[str, Process], settings: Settings) -> Outco
         except PeerError as error:
             faults[key] = str(error).splitlines()[-1]
     faults.update(disagreeing(values, race.tolerance))
-    running = {key: entered[key] for key in values if key not in faults}
-    steps = {key: _steps(process, race, settings) for key, process in running.items()}
-    times: Times = {key: [] for key in running}
-    for _ in range(settings.rounds):
-        for key, process in running.items():
+    times: Times = {key: [] for key in values if key not in faults}
+    steps: dict[str, int] = {}
+    for turn in range(settings.rounds):
+        for key in list(times):
             time.sleep(settings.pause)
-            warm = 0 if race.steps else race.unit * max(1, steps[key] // race.unit // 20)
-            times[key].append(process.time(steps[key], warm))
+            try:
+                if not turn:
+                    steps[key] = _steps(entered[key], race, settings)
+                warm = 0 if race.steps else race.unit * max(1, steps[key] // race.unit // 20)
+                times[key].append(entered[key].time(steps[key], warm))
+            except PeerError as error:
+                faults[key] = str(error).splitlines()[-1]
+                del times[key]
     return Outcome(times, faults)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from .driver import Outcome, Process, Race, Settings, processes, run
+from .driver import Outcome, Process, Race, Settings, processes, progress, run
 from .registry import PEERS, available
-from .table import Table, number, verdict
+from .table import Report, Table, number, verdict
 from .workloads import WORKLOADS, Workload
 
 PEER_KEYS = (
@@ -37,15 +37,17 @@ def entered(workload: Workload, started: Mapping[str, Process]) -> dict[str, Pro
 
 def measure(settings: Settings, rows: Sequence[str]) -> dict[str, Outcome]:
     """Time the training steps of the rows asked for."""
+    outcomes = {}
     with processes(available(PEER_KEYS), settings) as started:
-        return {
-            w.name: run(race_of(w, settings), entered(w, started), settings)
-            for w in WORKLOADS
-            if w.name in rows
-        }
+        for workload in WORKLOADS:
+            if workload.name in rows:
+                progress(f"eager: {workload.name}")
+                race = race_of(workload, settings)
+                outcomes[workload.name] = run(race, entered(workload, started), settings)
+    return outcomes
 
 
-def measured(settings: Settings, rows: Sequence[str]) -> tuple[list[Table], list[str]]:
+def measured(settings: Settings, rows: Sequence[str]) -> Report:
     """Return the tables of this group, and what went wrong."""
     outcomes = measure(settings, rows)
     faults = [f"{r}, {k}: {why}" for r, o in outcomes.items() for k, why in o.faults.items()]
@@ -53,7 +55,7 @@ def measured(settings: Settings, rows: Sequence[str]) -> tuple[list[Table], list
     tables = [_times(outcomes, keys, settings)]
     if "tensorgrad" in keys and len(keys) > 1:
         tables.append(_ratios(outcomes, keys[1:]))
-    return tables, faults
+    return Report(tables, faults)
 
 
 def _times(outcomes: Mapping[str, Outcome], keys: Sequence[str], settings: Settings) -> Table:

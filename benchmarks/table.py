@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,15 @@ class Table:
         drawn = ["| " + " | ".join(line) + " |" for line in (cells[0], rule, *cells[1:])]
         notes = ["", *self.notes] if self.notes else []
         return "\n".join([f"**{self.title}**", "", *drawn, *notes])
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a group measured: tables, what went wrong, and how to draw a picture of it."""
+
+    tables: Sequence[Table]
+    faults: Sequence[str]
+    draw: Callable[[Path], None] | None = None
 
 
 def number(x: float) -> str:

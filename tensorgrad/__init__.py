@@ -84,6 +84,7 @@ from .numpy_api import (
 )
 from .random import manual_seed
 from .tensor import Tensor, Value, as_tensor
+from .testing import check_grads
 from .transforms import gradients
 
 __version__ = "0.1.0"
@@ -99,6 +100,7 @@ __all__ = [
     "arctan",
     "as_tensor",
     "broadcast_to",
+    "check_grads",
     "clip",
     "concatenate",
     "cos",

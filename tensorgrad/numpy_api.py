@@ -14,7 +14,7 @@ import numpy as np
 
 from ._typing import ArrayLike, Axis
 from .arguments import plain
-from .creation import eye, full_like, ones, ones_like, zeros, zeros_like
+from .creation import full_like, ones_like, zeros_like
 from .op import Op
 from .ops import elementwise, linalg
 from .ops import shape as shape_ops
@@ -830,6 +830,15 @@ def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     return on_arrays
 
 
+def _constant(create: Callable[..., Any]) -> Callable[..., Tensor]:
+    """Wrap what a creation function of NumPy makes."""
+
+    def function(*args: Any, **kwargs: Any) -> Tensor:
+        return as_tensor(create(*args, **kwargs))
+
+    return function
+
+
 NUMPY_TABLE.update(
     {
         # ufuncs
@@ -887,10 +896,10 @@ NUMPY_TABLE.update(
         np.einsum: einsum,
         np.copy: Tensor.clone,
         np.take_along_axis: _take_along_axis,
-        # what rules create constants with
-        np.zeros: zeros,
-        np.ones: ones,
-        np.eye: eye,
+        # what rules create constants with, `like=` a tensor
+        np.zeros: _constant(np.zeros),
+        np.ones: _constant(np.ones),
+        np.eye: _constant(np.eye),
         np.zeros_like: zeros_like,
         np.ones_like: ones_like,
         np.full_like: full_like,

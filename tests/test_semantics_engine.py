@@ -423,7 +423,13 @@ def test_what_no_rule_reads_is_not_kept(rng: np.random.Generator) -> None:
 
 def test_case_90_numpy_on_the_left() -> None:
     t = Tensor([[1.0, 2.0], [3.0, 4.0]])
-    for y in (np.float64(2) * t, np.ones((2, 2)) * t, np.ones((2, 2)) @ t, np.ones(2) - t, [1, 1] + t):
+    for y in (
+        np.float64(2) * t,
+        np.ones((2, 2)) * t,
+        np.ones((2, 2)) @ t,
+        np.ones(2) - t,
+        [1, 1] + t,
+    ):
         assert isinstance(y, Tensor)
         assert y.requires_grad
     with pytest.raises(TypeError):

@@ -144,5 +144,5 @@ class Network:
 
 
 def forward(op: str) -> Case:
-    """Apply one function of NumPy to small arrays."""
-    return FORWARD[op](*operands())
+    """Apply one function of NumPy to small arrays; an array has no method `tanh`."""
+    return FORWARD["np.tanh(x)" if op == "x.tanh()" else op](*operands())

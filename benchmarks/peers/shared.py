@@ -92,13 +92,29 @@ def _sums(x: Any, _w: Any) -> Case:
 def _tanhs(x: Any, _w: Any) -> Case:
     def run(n: int) -> Any:
         for _ in range(n):
+            out = x.tanh()
+        return out.sum()
+
+    return run
+
+
+def _numpy_tanhs(x: Any, _w: Any) -> Case:
+    def run(n: int) -> Any:
+        for _ in range(n):
             out = np.tanh(x)
         return out.sum()
 
     return run
 
 
-FORWARD = {"add": _adds, "multiply": _multiplies, "matmul": _matmuls, "sum": _sums, "tanh": _tanhs}
+FORWARD = {
+    "x + y": _adds,
+    "x * y": _multiplies,
+    "x @ y": _matmuls,
+    "x.sum()": _sums,
+    "x.tanh()": _tanhs,
+    "np.tanh(x)": _numpy_tanhs,
+}
 
 EXPRESSION = 13 * 10
 

@@ -95,7 +95,7 @@ def _einsum_operand(
     """Ask einsum for the operand's own subscripts.
 
     A repeated subscript becomes a fresh one tied to the first by an identity matrix; one that
-    nothing else has is fed by ones.
+    nothing else has, or only with length 1, is fed by ones.
     """
     others = [i for i in range(len(xs)) if i != k]
     names = [out_term, *(terms[i] for i in others)]
@@ -108,7 +108,10 @@ def _einsum_operand(
             names.append(letter + tied)
             arrays.append(np.eye(size, dtype=g.dtype, like=_array(arrays)))
             letter = tied
-        elif not any(letter in name for name in names):
+        elif not any(
+            letter in name and array.shape[name.index(letter)] >= size
+            for name, array in zip(names, arrays, strict=True)
+        ):
             names.append(letter)
             arrays.append(np.ones(size, dtype=g.dtype, like=_array(arrays)))
         target += letter

@@ -68,9 +68,7 @@ def trace(root: Tensor) -> tuple[set[Tensor], set[tuple[Tensor, Tensor]]]:
     return nodes, edges
 
 
-def draw_dot(
-    root: Tensor, format: str = "svg", rankdir: str = "LR", max_nodes: int = 1000
-) -> Any:
+def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR", max_nodes: int = 1000) -> Any:
     r"""Draw the graph of a result.
 
     Every tensor is a record; an operation is an ellipse in front of its result.  A number shows its
@@ -113,9 +111,9 @@ def draw_dot(
         graph [rankdir=LR]
         0 [label="{ a | data 2.0000 | grad 0.0000 }" shape=record]
         1 [label="{  | data -2.0000 | grad 0.0000 }" shape=record]
-        "1-" [label="-"]
-        "1-" -> 1
-        0 -> "1-"
+        op1 [label="-"]
+        op1 -> 1
+        0 -> op1
     }
     <BLANKLINE>
     """
@@ -234,13 +232,22 @@ def _inputs_first(root: Tensor) -> list[Tensor]:
 def _values(tensors: list[Tensor]) -> dict[Tensor, Any]:
     """Return the data of each tensor, None where they are gone; the inputs come first."""
     values: dict[Tensor, Any] = {}
-    known: dict[Node, Any] = {}
+    nodes = [tensor._node for tensor in tensors if tensor._node is not None]
+    # What a rule will read of an input is that input's value.
+    known = {
+        parent: value
+        for node in nodes
+        for parent, value in zip(node.parents, node.inputs, strict=True)
+        if parent is not None and value is not parent
+    }
     for tensor in tensors:
         node = tensor._node
         value = getattr(tensor, "_data", None)
-        if node is not None:
+        if value is None and node is not None:
             # One step for each: a handle's own `data` would start at what the graph keeps.
-            known[node] = value = _computed(node, known) if value is None else value
+            value = known[node] if node in known else _computed(node, known)
+        if node is not None:
+            known[node] = value
         values[tensor] = value
     return values
 
@@ -262,8 +269,9 @@ def _computed(node: Node, known: dict[Node, Any]) -> Any:
 def _record(tensor: Tensor, value: Any) -> str:
     """Return the label of a tensor's record."""
     node = tensor._node
-    untouched = node is None or (isinstance(node, Leaf) and not node.reached)
-    grad = None if untouched else node.grad
+    grad = None
+    if node is not None and (not isinstance(node, Leaf) or node.reached):
+        grad = node.grad
     if not tensor.shape:
         fields = [f"data {_number(value)}", f"grad {_number(0.0 if grad is None else grad)}"]
     else:

@@ -1,0 +1,390 @@
+"""Layers: linear maps, dropout, flattening, and modules in a row.
+
+Floor: nn.  May import `creation`, `numpy_api` and the floors below them.  A new layer is a Module that
+checks its input's shape before it computes, and casts it to the dtype of its parameters.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, overload
+
+import numpy as np
+
+from .._typing import ArrayLike, DTypeLike, SeedLike
+from ..creation import get_default_dtype
+from ..ops import fused
+from ..random import as_generator
+from ..tensor import Tensor, apply, as_tensor
+from .module import Module
+
+
+def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Tensor:
+    """Return `x weightᵀ + bias`.
+
+    Parameters
+    ----------
+    x
+        Of shape (..., in); cast to the dtype of `weight`.
+    weight
+        Of shape (out, in).
+    bias
+        Of shape (out,), or None.
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., out).
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> linear([1.0, 2.0], [[3.0, 4.0]], [5.0]).tolist()
+    [16.0]
+    """
+    weight = as_tensor(weight)
+    if weight.ndim != 2:
+        raise ValueError(f"weight has shape {weight.shape}; expected (out, in)")
+    if bias is not None:
+        bias = as_tensor(bias)
+        if bias.shape != weight.shape[:1]:
+            raise ValueError(f"bias has shape {bias.shape}; expected {weight.shape[:1]}")
+    return _linear(x, weight, bias, "linear")
+
+
+def _linear(x: ArrayLike, weight: Tensor, bias: Tensor | None, layer: str | Module) -> Tensor:
+    """Check and cast `x`, then compute."""
+    x = as_tensor(x)
+    expected = weight.shape[1]
+    if not x.shape or x.shape[-1] != expected:
+        name = layer._title() if isinstance(layer, Module) else layer
+        raise ValueError(
+            f"{name} got an input of shape {x.shape}; expected (..., {expected}): the last "
+            "dimension holds the features of one sample"
+        )
+    # A constant weight of integers must not round the input.
+    if x.dtype != weight.dtype and weight.dtype.kind == "f":
+        x = x.astype(weight.dtype)
+    return x @ weight.T if bias is None else apply(fused.linear, x, weight, bias)
+
+
+def dropout(
+    x: ArrayLike, p: float = 0.5, training: bool = True, *, rng: SeedLike = None
+) -> Tensor:
+    """Set each element to zero with probability `p`, and scale the others by `1 / (1 - p)`.
+
+    The expected value stays `x`.  Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov,
+    "Dropout: a simple way to prevent neural networks from overfitting" (2014).
+
+    Parameters
+    ----------
+    x
+        Of floats, of any shape.
+    p
+        A probability; 1 gives zeros.
+    training
+        Whether to do it at all; if not, `x` comes back.
+    rng
+        The generator to draw from.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and dtype of `x`.
+
+    Raises
+    ------
+    TypeError
+        If `x` does not hold floats.
+    ValueError
+        If `p` is outside [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sorted(set(dropout(np.ones(100), 0.5, rng=0).tolist()))
+    [0.0, 2.0]
+    """
+    p = _probability(p)
+    x = as_tensor(x)
+    if x.dtype.kind != "f":
+        raise TypeError(f"dropout got {x.dtype}; expected floats: use x.astype(float)")
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * np.zeros_like(x.data)
+    keep = _keep(x.shape, p, as_generator(rng))
+    # One product with the scaled mask costs half of a product with the mask and one with the scale.
+    return x * np.multiply(keep, 1.0 / (1.0 - p), dtype=x.dtype)
+
+
+def _keep(shape: tuple[int, ...], p: float, rng: np.random.Generator) -> Any:
+    """Draw a mask that is False with probability `p`."""
+    if (256 * p).is_integer():  # exact in bytes, which cost a third of floats: p = 0.5, 0.25, ...
+        return rng.integers(0, 256, shape, dtype=np.uint8) >= int(256 * p)
+    return rng.random(shape, dtype=np.float32) >= p
+
+
+def _probability(p: float) -> float:
+    """Return `p` as a float, if it is a probability."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"the dropout probability is p = {p}; expected a number from 0 to 1")
+    return float(p)
+
+
+def positive(value: Any, name: str) -> int:
+    """Return `value` as an int, if it is a positive one."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; expected a positive integer") from None
+    if number < 1:
+        raise ValueError(f"{name} is {number}; expected a positive integer")
+    return number
+
+
+def floating(dtype: DTypeLike) -> np.dtype[Any]:
+    """Return the dtype that parameters get, the default one for None."""
+    found = get_default_dtype() if dtype is None else np.dtype(dtype)
+    if found.kind != "f":
+        raise TypeError(f"the dtype of parameters is {found}; expected a floating one")
+    return found
+
+
+class Linear(Module):
+    """`y = x weightᵀ + bias`.
+
+    At first weights and biases are uniform over ±1/sqrt(in_features), as in PyTorch.
+
+    Parameters
+    ----------
+    in_features, out_features
+        The lengths of the last dimension of input and output.
+    bias
+        Whether to add one.
+    dtype
+        Of the parameters; None for the default dtype.  Input is cast to it.
+    rng
+        The generator that the initial values are drawn from.
+
+    Attributes
+    ----------
+    weight : Tensor
+        Of shape (out_features, in_features).
+    bias : Tensor or None
+        Of shape (out_features,).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number of features is no positive integer, or `dtype` is not floating.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = Linear(3, 2, rng=0)
+    >>> layer(np.ones((5, 3))).shape
+    (5, 2)
+    >>> layer
+    Linear(in_features=3, out_features=2), 8 parameters
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: DTypeLike = None,
+        rng: SeedLike = None,
+    ) -> None:
+        self.in_features = positive(in_features, "in_features")
+        self.out_features = positive(out_features, "out_features")
+        dtype, rng = floating(dtype), as_generator(rng)
+        bound = 1.0 / math.sqrt(self.in_features)
+        shape = (self.out_features, self.in_features)
+        self.weight = Tensor(rng.uniform(-bound, bound, shape), dtype=dtype, label="weight")
+        self.bias: Tensor | None = None
+        if bias:
+            drawn = rng.uniform(-bound, bound, self.out_features)
+            self.bias = Tensor(drawn, dtype=dtype, label="bias")
+
+    def forward(self, x: ArrayLike) -> Tensor:
+        """Map (..., in_features) to (..., out_features).
+
+        Raises
+        ------
+        ValueError
+            If the last dimension is another.
+        """
+        return _linear(x, self.weight, self.bias, self)
+
+    def extra_repr(self) -> str:
+        """Return the numbers of features."""
+        without = ", bias=False" if self.bias is None else ""
+        return f"in_features={self.in_features}, out_features={self.out_features}{without}"
+
+
+class Dropout(Module):
+    """`dropout` while training, and nothing in evaluation mode.
+
+    Parameters
+    ----------
+    p
+        The probability of a zero.
+    rng
+        The generator to draw from, at each call anew; a seed makes one that the layer keeps.
+
+    Raises
+    ------
+    ValueError
+        If `p` is outside [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = Dropout(0.5, rng=0)
+    >>> bool((layer(np.ones(8)) == layer(np.ones(8))).all())
+    False
+    >>> layer.eval()([1.0, 2.0]).tolist()
+    [1.0, 2.0]
+    """
+
+    def __init__(self, p: float = 0.5, rng: SeedLike = None) -> None:
+        self.p = _probability(p)
+        # None stays None: a copy of this layer shall still draw from the default generator.
+        self.rng = None if rng is None else as_generator(rng)
+
+    def forward(self, x: ArrayLike) -> Tensor:
+        """Apply `dropout`."""
+        return dropout(x, self.p, self.training, rng=self.rng)
+
+    def extra_repr(self) -> str:
+        """Return the probability."""
+        return f"p={self.p}"
+
+
+class Flatten(Module):
+    """Join axes into one, by default all but the first: (batch, 28, 28) becomes (batch, 784).
+
+    Parameters
+    ----------
+    start_dim, end_dim
+        The first and the last axis to join.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Flatten()(np.zeros((5, 2, 3))).shape
+    (5, 6)
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim = start_dim
+        self.end_dim = end_dim
+
+    def forward(self, x: ArrayLike) -> Tensor:
+        """Join the axes.
+
+        Raises
+        ------
+        ValueError
+            If `x` has no such axes.
+        """
+        x = as_tensor(x)
+        start = self.start_dim + x.ndim * (self.start_dim < 0)
+        end = self.end_dim + x.ndim * (self.end_dim < 0)
+        if not 0 <= start <= end < x.ndim:
+            raise ValueError(
+                f"{self._title()} got an input of shape {x.shape}; expected at least "
+                "the axes that it joins"
+            )
+        # Not -1, which is undefined where the batch is empty.
+        joined = math.prod(x.shape[start : end + 1])
+        return x.reshape(*x.shape[:start], joined, *x.shape[end + 1 :])
+
+    def extra_repr(self) -> str:
+        """Return the axes."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Sequential(Module):
+    """Modules in a row, each applied to the result of the one before.
+
+    Parameters
+    ----------
+    *layers
+        Modules, or other callables of one argument, such as `tensorgrad.tanh`.
+
+    Attributes
+    ----------
+    layers : list
+        What was given, in order.  The parameters are called "0.weight" and so on, as in PyTorch.
+
+    Raises
+    ------
+    TypeError
+        If one is not callable.
+
+    Examples
+    --------
+    >>> import numpy as np, tensorgrad as tg
+    >>> model = Sequential(Linear(3, 4), tg.tanh, Linear(4, 2))
+    >>> model(np.ones((5, 3))).shape
+    (5, 2)
+    >>> len(model), model[0]
+    (3, Linear(in_features=3, out_features=4), 16 parameters)
+    """
+
+    def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        for position, layer in enumerate(layers):
+            if not callable(layer):
+                raise TypeError(
+                    f"layer {position} is {layer!r}; expected a Module or a function. Several "
+                    "layers are given one by one: Sequential(*layers)"
+                )
+            if isinstance(layer, type):
+                raise TypeError(
+                    f"layer {position} is the class {layer.__name__}; expected an instance: "
+                    f"{layer.__name__}()"
+                )
+        self.layers = list(layers)
+
+    def forward(self, x: Any) -> Any:
+        """Apply all layers."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __len__(self) -> int:
+        """Return the number of layers."""
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Callable[[Any], Any]]:
+        """Iterate over the layers."""
+        return iter(self.layers)
+
+    @overload
+    def __getitem__(self, index: int) -> Callable[[Any], Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Callable[[Any], Any]:
+        """Return a layer, or for a slice a Sequential of the same layers."""
+        if isinstance(index, slice):
+            return Sequential(*self.layers[index])
+        return self.layers[index]
+
+    def _members(self) -> Iterable[tuple[Any, Any]]:
+        """Give the layers by number, without the name of their list."""
+        yield from enumerate(self.layers)
+        yield from ((name, value) for name, value in vars(self).items() if name != "layers")
+
+    def extra_repr(self) -> str:
+        """Return the names of the layers, functions included."""
+        return ", ".join(getattr(layer, "__name__", type(layer).__name__) for layer in self.layers)
