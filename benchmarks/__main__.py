@@ -13,7 +13,6 @@ from . import eager, engine, growth, page
 from .driver import FULL, QUICK, Settings
 from .machine import machine
 from .registry import PEERS
-from .table import Table
 
 GROUPS: Mapping[str, ModuleType] = {"eager": eager, "engine": engine, "growth": growth}
 
@@ -29,21 +28,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_whole(given, rows)
     tables = [machine(_in_words(given.quick, settings))]
     faults: list[str] = []
+    picture = False
     print(f"{tables[0]}\n", flush=True)
     for name, group in GROUPS.items():
         if not rows[name]:
             continue
         report = group.measured(settings, rows[name])
-        print("".join(f"{table}\n\n" for table in report.tables), flush=True)
+        print("\n\n".join(map(str, report.tables)), end="\n\n", flush=True)
         if given.write and report.draw:
             report.draw(given.write.parent / page.PICTURE)
+            picture = True
         tables += report.tables
         faults += report.faults
     _print_absent()
     for fault in faults:
         print(f"not timed: {fault}", file=sys.stderr)
     if given.write:
-        page.write(given.write, tables)
+        page.write(given.write, tables, picture)
     return min(len(faults), 1)
 
 

@@ -27,17 +27,20 @@ Times: TypeAlias = dict[str, list[float]]
 class Settings:
     """How much is measured.
 
-    `seconds` is what a peer's share of a round takes at least, `pause` how long the threads of the
-    peer before are given to go to sleep, `check` the steps after which losses are compared.
+    `seconds` and `least` are the time and the steps that a peer's share of a round has at least,
+    `pause` how long the threads of the peer before are given to go to sleep, `check` the steps
+    after which losses are compared; memory is watched over `memory` steps, `repeats` times.
     """
 
     rounds: int = 9
     seconds: float = 0.25
+    least: int = 3
     pause: float = 0.05
     check: int = 50
     chain: int = 100_000
     growth: tuple[int, ...] = (1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536)
     memory: int = 20
+    repeats: int = 3
     peers: tuple[str, ...] = ()
 
     def asks_for(self, peer: Peer) -> bool:
@@ -47,7 +50,15 @@ class Settings:
 
 FULL = Settings()
 QUICK = Settings(
-    rounds=2, seconds=0.005, pause=0.0, check=5, chain=2000, growth=(1, 64, 1024), memory=3
+    rounds=2,
+    seconds=0.005,
+    least=1,
+    pause=0.0,
+    check=5,
+    chain=2000,
+    growth=(1, 64, 1024),
+    memory=3,
+    repeats=1,
 )
 
 
@@ -57,7 +68,9 @@ class PeerError(Exception):
 
 def environment() -> dict[str, str]:
     """Return the environment of a peer's process: all cores for everybody."""
-    cores = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    cores = str(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    )
     threads = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return {**os.environ, **{f"{name}_NUM_THREADS": cores for name in threads}, "PYTHONPATH": path}
@@ -73,6 +86,7 @@ class Process:
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
+        self._failure = ""
         self._child = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", peer.module],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -83,7 +97,10 @@ class Process:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         if kind is not None:
             self._child.kill()
@@ -91,11 +108,16 @@ class Process:
             self._child.communicate()
 
     def ready(self) -> None:
-        """Wait until the framework is imported."""
-        self._read()
+        """Wait until the framework is imported; what is asked of one that cannot be, raises."""
+        try:
+            self._read()
+        except PeerError as error:
+            self._failure = str(error)
 
     def ask(self, **command: Any) -> dict[str, Any]:
         """Send a command and return the answer."""
+        if self._failure:
+            raise PeerError(self._failure)
         assert self._child.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._child.stdin.write(json.dumps(command) + "\n")
@@ -131,7 +153,9 @@ def processes(peers: Sequence[Peer], settings: Settings) -> Iterator[dict[str, P
     """Start the processes of the peers that are wanted, all at once, and end them afterwards."""
     with contextlib.ExitStack() as stack:
         started = {
-            peer.key: stack.enter_context(Process(peer)) for peer in peers if settings.asks_for(peer)
+            peer.key: stack.enter_context(Process(peer))
+            for peer in peers
+            if settings.asks_for(peer)
         }
         for process in started.values():
             process.ready()
@@ -204,9 +228,7 @@ def run(race: Race, entered: Mapping[str, Process], settings: Settings) -> Outco
 
 def disagreeing(values: Mapping[str, float], tolerance: float) -> dict[str, str]:
     """Return what is wrong with those whose result is not that of the majority."""
-    if not values:
-        return {}
-    expected = statistics.median(values.values())
+    expected = statistics.median([v for v in values.values() if v == v] or [math.nan])
     return {
         key: f"its result is {value:.9g}, that of the others {expected:.9g}"
         for key, value in values.items()
@@ -219,4 +241,6 @@ def _steps(process: Process, race: Race, settings: Settings) -> int:
     if race.steps:
         return race.steps
     once = process.time(race.unit, race.unit)
-    return race.unit * min(100_000, max(2, math.ceil(settings.seconds / (once * race.unit))))
+    return race.unit * min(
+        100_000, max(settings.least, math.ceil(settings.seconds / (once * race.unit)))
+    )

@@ -60,9 +60,7 @@ def measured(settings: Settings, rows: Sequence[str]) -> Report:
 
 def _times(outcomes: Mapping[str, Outcome], keys: Sequence[str], settings: Settings) -> Table:
     """Tabulate the times."""
-    rows = [
-        [name, *(_time(outcome, key) for key in keys)] for name, outcome in outcomes.items()
-    ]
+    rows = [[name, *(_time(outcome, key) for key in keys)] for name, outcome in outcomes.items()]
     title = (
         "Training step, eager: microseconds, minimum and (median) "
         f"of {settings.rounds} interleaved rounds"
@@ -96,5 +94,6 @@ def _ratios(outcomes: Mapping[str, Outcome], keys: Sequence[str]) -> Table:
         "tensorgrad's time over the peer's, within a round: median of the rounds",
         ["", *(PEERS[key].title for key in keys), "fastest peer", "target", ""],
         rows,
-        ["The target is against the fastest eager mode; NumPy by hand is the floor for all of them."],
+        ["The target is against the fastest eager mode; NumPy by hand is the floor for all."],
+        words=(0, len(keys) + 1, len(keys) + 3),
     )

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from .driver import (
     Outcome,
@@ -44,12 +43,10 @@ def measured(settings: Settings, rows: Sequence[str]) -> Report:
         lines += found
         faults += wrong
     heading = ("", "tensorgrad", "compared with", "figure", "target", "")
-    return Report([Table("engine", "Engine", heading, lines)], faults)
+    return Report([Table("engine", "Engine", heading, lines, words=(0, 2, 5))], faults)
 
 
-def _raced(
-    what: str, race: Race, keys: Sequence[str], target: float, settings: Settings
-) -> Lines:
+def _raced(what: str, race: Race, keys: Sequence[str], target: float, settings: Settings) -> Lines:
     """Run a race, and compare tensorgrad with the second peer named, the first that is judged."""
     with processes(available(keys), settings) as started:
         outcome = run(race, started, settings)
@@ -160,7 +157,7 @@ def memory(settings: Settings) -> Lines:
     faults: list[str] = []
     for peer in filter(settings.asks_for, available(keys)):
         try:
-            peaks = [_peak(peer, workload, settings) for _ in range(min(3, settings.rounds))]
+            peaks = [_peak(peer, workload, settings) for _ in range(settings.repeats)]
             used[peer.key] = statistics.median(peaks) * MEGABYTES
         except PeerError as error:
             faults.append(f"memory, {peer.key}: {str(error).splitlines()[-1]}")

@@ -56,9 +56,7 @@ class Curve:
 def by_batch(batch: int) -> Workload:
     """Return the network of `digits` with another batch; fewer batches where they are large."""
     batches = max(1, min(16, 131_072 // batch))
-    return Workload(
-        "growth", 64, (128, 64, 10), "relu", batch, "cross entropy", batches=batches
-    )
+    return Workload("growth", 64, (128, 64, 10), "relu", batch, "cross entropy", batches=batches)
 
 
 def by_width(width: int) -> Workload:
@@ -82,9 +80,7 @@ def measured(settings: Settings, rows: Sequence[str]) -> Report:
             outcomes = []
             for workload in workloads:
                 progress(f"{row}: {workload.batch} samples, {workload.parameters} parameters")
-                race = Race(
-                    "training", {"workload": asdict(workload)}, check=3, tolerance=2e-3
-                )
+                race = Race("training", {"workload": asdict(workload)}, check=3, tolerance=2e-3)
                 outcomes.append(run(race, started, settings))
                 faults += [f"{row}, {k}: {why}" for k, why in outcomes[-1].faults.items()]
             curves.append(_curve(row, workloads, outcomes))

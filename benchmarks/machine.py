@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import platform
 from pathlib import Path
@@ -21,9 +21,9 @@ def machine(settings_in_words: str) -> Table:
         ("system", f"{platform.system()} {platform.release()}"),
         ("Python", platform.python_version()),
         ("versions", ", ".join(f"{name} {version}" for name, version in compared.items())),
-        ("run", f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, {settings_in_words}"),
+        ("run", f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {settings_in_words}"),
     ]
-    return Table("machine", "Measured on", ("what", "which"), rows)
+    return Table("machine", "Measured on", ("what", "which"), rows, words=(0, 1))
 
 
 def _processor() -> str:

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a heading; `key` tells its place on a page, `notes` are lines below it."""
+    """Rows under a heading; `key` tells its place on a page, `notes` are lines below it.
+
+    The columns in `words` hold words, which stand to the left; figures stand to the right.
+    """
 
     key: str
     title: str
     heading: Sequence[str]
     rows: Sequence[Sequence[str]]
-    notes: Sequence[str] = field(default_factory=tuple)
+    notes: Sequence[str] = ()
+    words: Sequence[int] = (0,)
 
     def __str__(self) -> str:
         lines = [self.heading, *self.rows]
         widths = [max(3, *(len(line[i]) for line in lines)) for i in range(len(self.heading))]
-        # Names to the left, figures to the right.
-        rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
+        edges = [(":", "") if i in self.words else ("", ":") for i in range(len(widths))]
+        rule = [a + "-" * (w - 1) + b for w, (a, b) in zip(widths, edges, strict=True)]
         cells = [
-            [cell.ljust(widths[0]) if not i else cell.rjust(widths[i]) for i, cell in enumerate(line)]
-            for line in lines
+            [c.ljust(w) if edge[0] else c.rjust(w) for c, w, edge in zip(*row, strict=True)]
+            for row in ((line, widths, edges) for line in lines)
         ]
         drawn = ["| " + " | ".join(line) + " |" for line in (cells[0], rule, *cells[1:])]
         notes = ["", *self.notes] if self.notes else []

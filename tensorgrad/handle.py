@@ -171,9 +171,11 @@ class Handle:
                     "convert it to floats first, as in Tensor(data, dtype=float)"
                 )
             self._attach(Leaf(self._data))
+            self.label = getattr(self, "_label", "")
         elif not flag and node is not None:
             if node.op is not None:
                 raise ValueError("only a leaf can be frozen; use x.detach() on a result")
+            self._label = node.label
             self._node = None
 
     def requires_grad_(self, flag: bool = True) -> Self:
@@ -400,7 +402,6 @@ def _restored(kind: type[Handle], data: Any, records: bool, label: str) -> Handl
     handle = object.__new__(kind)
     handle._data = data
     handle._node = None
-    if records:
-        handle.requires_grad = True
-        handle.label = label
+    handle.label = label
+    handle.requires_grad = records
     return handle

@@ -124,10 +124,9 @@ class Tensor(Handle):
             requires_grad = array.dtype.kind == "f"
         self._data = array
         self._node = None
-        if requires_grad:
-            self.requires_grad = True
         if label:
             self.label = label
+        self.requires_grad = requires_grad
 
     # --- derivatives ------------------------------------------------------------------------------
 
@@ -553,8 +552,8 @@ class Value(Tensor):
             raise TypeError(f"a Value is one number, not an array of shape {array.shape}")
         self._data = np.float64(array)
         self._node = None
-        self.requires_grad = True
         self.label = label
+        self.requires_grad = True
 
     # A Value shows NumPy's scalars, which print and compute like Python's floats.
 

@@ -26,12 +26,12 @@ class Layer:
     """A linear layer and its activation, with the buffers of both directions."""
 
     def __init__(
-        self, weight: Array, bias: Array, g_weight: Array, g_bias: Array, rows: int, kind: str
+        self, parameters: tuple[Array, Array], gradients: tuple[Array, Array], rows: int, kind: str
     ) -> None:
-        nout = bias.size
-        self.weight, self.bias = weight, bias
+        self.weight, self.bias = weight, bias = parameters
+        self.g_weight, self.g_bias = gradients
         self.weight_t = weight.T
-        self.g_weight, self.g_bias = g_weight, g_bias
+        nout = bias.size
         self.kind = kind
         self.x = weight
         self.out, self.d, work = np.empty((3, rows, nout), weight.dtype)
@@ -64,7 +64,7 @@ class Layer:
                 np.subtract(1, work, out=work)
                 np.multiply(d, work, out=d)
         np.matmul(self.d_t, self.x, out=self.g_weight)
-        np.add.reduce(self.d, 0, None, self.g_bias)
+        np.add.reduce(self.d, 0, out=self.g_bias)
         if below is not None:
             np.matmul(self.d, self.weight, out=below.d)
 
@@ -87,12 +87,11 @@ class Network:
         for weight, bias in weights_of(workload):
             start, middle, end = end, end + weight.size, end + weight.size + bias.size
             self.p[start:middle], self.p[middle:end] = weight.ravel(), bias
-            views = [
-                part
+            parameters, gradients = (
+                (flat[start:middle].reshape(weight.shape), flat[middle:end])
                 for flat in (self.p, self.g)
-                for part in (flat[start:middle].reshape(weight.shape), flat[middle:end])
-            ]
-            self.layers.append(Layer(*views, rows, workload.activation))
+            )
+            self.layers.append(Layer(parameters, gradients, rows, workload.activation))
         if workload.classifies:
             self.layers[-1].kind = "none"
         self.backwards = list(zip(self.layers, [None, *self.layers], strict=False))[::-1]
@@ -121,11 +120,11 @@ class Network:
     def _cross_entropy(self, y: Array) -> Any:
         """Return the mean cross entropy of the logits, and leave its gradient in `d`."""
         logits, d, column = self.layers[-1].out, self.layers[-1].d, self.column
-        np.maximum.reduce(logits, 1, None, column, True)
+        np.maximum.reduce(logits, 1, out=column, keepdims=True)
         np.subtract(logits, column, out=d)
         picked = np.add.reduce(d[self.index, y])
         np.exp(d, out=d)
-        np.add.reduce(d, 1, None, column, True)
+        np.add.reduce(d, 1, out=column, keepdims=True)
         loss = (np.add.reduce(np.log(column), None) - picked) / y.size
         np.multiply(column, y.size, out=column)
         np.divide(d, column, out=d)

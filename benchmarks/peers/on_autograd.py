@@ -63,7 +63,7 @@ def loss_of(workload: Workload) -> Callable[[list[Any], Array, Array], Any]:
 def multiply() -> Case:
     """Multiply small matrices, and differentiate the products."""
     x, w = operands()
-    gradient = autograd.grad(lambda both: anp.sum(product(*both, PRODUCTS)))
+    gradient = autograd.grad(lambda both: anp.sum(product(both[0], both[1], PRODUCTS)))
 
     def run(n: int) -> Any:
         for _ in range(n // PRODUCTS):
@@ -78,6 +78,6 @@ def chain() -> Case:
     x, w = vectors()
 
     def run(n: int) -> Any:
-        return autograd.grad(lambda both: anp.sum(product(*both, n)))((x, w))[1].sum()
+        return autograd.grad(lambda both: anp.sum(product(both[0], both[1], n)))((x, w))[1].sum()
 
     return run

@@ -7,10 +7,79 @@ import time
 from typing import Any
 
 import tensorgrad as tg
-from tensorgrad import backprop
+from tensorgrad import backprop, nn, optim
 
-from ..workloads import Array, Workload, batches_of, weights_of
-from .shared import EXPRESSION, FORWARD, PRODUCTS, Case, expression, operands, over, product, vectors
+from ..workloads import BETA1, BETA2, EPS, Array, Workload, batches_of, weights_of
+from .shared import (
+    EXPRESSION,
+    FORWARD,
+    PRODUCTS,
+    Case,
+    expression,
+    operands,
+    over,
+    product,
+    vectors,
+)
+
+
+def training(workload: dict[str, Any]) -> Case:
+    """Train the network of a workload."""
+    found = Workload.from_fields(workload)
+    model = network(found)
+    parameters = model.parameters()
+    optimizer: Any
+    if found.optimizer == "adam":
+        optimizer = optim.Adam(parameters, lr=found.lr, betas=(BETA1, BETA2), eps=EPS)
+    else:
+        optimizer = optim.SGD(parameters, lr=found.lr)
+    reduction = "sum" if found.loss == "sum of squares" else "mean"
+    loss_of = nn.cross_entropy if found.classifies else nn.mse_loss
+
+    def step(x: Array, y: Array) -> Any:
+        optimizer.zero_grad()
+        loss = loss_of(model(x), y, reduction=reduction)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return over(batches_of(found), step)
+
+
+def network(workload: Workload) -> nn.MLP:
+    """Build the network with the weights that everybody starts from."""
+    output = None if workload.classifies else workload.activation
+    nouts = list(workload.nouts)
+    model = nn.MLP(workload.nin, nouts, workload.activation, output, dtype=workload.dtype)
+    for layer, (weight, bias) in zip(model.layers, weights_of(workload), strict=True):
+        assert layer.bias is not None
+        layer.weight.data, layer.bias.data = weight, bias
+    return model
+
+
+def nan_check(workload: dict[str, Any]) -> Case:
+    """Train, and return the share of the time in which gradients are searched for NaN."""
+    train = training(workload)
+    check = backprop._has_nan
+    spent = 0.0
+
+    def timed(g: Any) -> bool:
+        nonlocal spent
+        start = time.perf_counter()
+        found = check(g)
+        spent += time.perf_counter() - start
+        return found
+
+    def run(n: int) -> float:
+        nonlocal spent
+        backprop._has_nan = timed
+        spent, start = 0.0, time.perf_counter()
+        train(n)
+        total = time.perf_counter() - start
+        backprop._has_nan = check
+        return spent / total
+
+    return run
 
 
 def multiply() -> Case:

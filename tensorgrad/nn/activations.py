@@ -1,7 +1,7 @@
 """Activation functions as modules, and by name.
 
-Floor: nn.  May import `numpy_api` and the floors below it.  A new one is an op in `ops`, its function
-in `numpy_api`, and here a class and a row of ACTIVATIONS.
+Floor: nn.  May import `numpy_api` and the floors below it.  A new one is an op in `ops`, its
+function in `numpy_api`, and here a class and a row of ACTIVATIONS.
 """
 
 from __future__ import annotations

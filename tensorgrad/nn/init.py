@@ -13,6 +13,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .._typing import SeedLike
 from ..random import as_generator
 from ..tensor import Tensor
@@ -117,9 +119,7 @@ def constant_(tensor: Tensor, value: float) -> Tensor:
     [0.5, 0.5]
     """
     _check(tensor)
-    data = tensor.data.copy()
-    data[...] = value
-    return _write(tensor, data)
+    return _write(tensor, np.full(tensor.shape, value))
 
 
 def zeros_(tensor: Tensor) -> Tensor:

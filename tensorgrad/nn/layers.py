@@ -1,7 +1,7 @@
 """Layers: linear maps, dropout, flattening, and modules in a row.
 
-Floor: nn.  May import `creation`, `numpy_api` and the floors below them.  A new layer is a Module that
-checks its input's shape before it computes, and casts it to the dtype of its parameters.
+Floor: nn.  May import `creation`, `numpy_api` and the floors below them.  A new layer is a Module
+that checks its input's shape before it computes, and casts it to the dtype of its parameters.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from .._typing import ArrayLike, DTypeLike, SeedLike
+from .._typing import Array, ArrayLike, DTypeLike, SeedLike
 from ..creation import get_default_dtype
 from ..ops import fused
 from ..random import as_generator
@@ -60,23 +60,21 @@ def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Te
 
 def _linear(x: ArrayLike, weight: Tensor, bias: Tensor | None, layer: str | Module) -> Tensor:
     """Check and cast `x`, then compute."""
-    x = as_tensor(x)
+    given = as_tensor(x)
     expected = weight.shape[1]
-    if not x.shape or x.shape[-1] != expected:
+    if not given.shape or given.shape[-1] != expected:
         name = layer._title() if isinstance(layer, Module) else layer
         raise ValueError(
-            f"{name} got an input of shape {x.shape}; expected (..., {expected}): the last "
+            f"{name} got an input of shape {given.shape}; expected (..., {expected}): the last "
             "dimension holds the features of one sample"
         )
     # A constant weight of integers must not round the input.
-    if x.dtype != weight.dtype and weight.dtype.kind == "f":
-        x = x.astype(weight.dtype)
-    return x @ weight.T if bias is None else apply(fused.linear, x, weight, bias)
+    if given.dtype != weight.dtype and weight.dtype.kind == "f":
+        given = given.astype(weight.dtype)
+    return given @ weight.T if bias is None else apply(fused.linear, given, weight, bias)
 
 
-def dropout(
-    x: ArrayLike, p: float = 0.5, training: bool = True, *, rng: SeedLike = None
-) -> Tensor:
+def dropout(x: ArrayLike, p: float = 0.5, training: bool = True, *, rng: SeedLike = None) -> Tensor:
     """Set each element to zero with probability `p`, and scale the others by `1 / (1 - p)`.
 
     The expected value stays `x`.  Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov,
@@ -112,16 +110,17 @@ def dropout(
     [0.0, 2.0]
     """
     p = _probability(p)
-    x = as_tensor(x)
-    if x.dtype.kind != "f":
-        raise TypeError(f"dropout got {x.dtype}; expected floats: use x.astype(float)")
+    given = as_tensor(x)
+    if given.dtype.kind != "f":
+        raise TypeError(f"dropout got {given.dtype}; expected floats: use x.astype(float)")
     if not training or p == 0:
-        return x
+        return given
     if p == 1:
-        return x * np.zeros_like(x.data)
-    keep = _keep(x.shape, p, as_generator(rng))
-    # One product with the scaled mask costs half of a product with the mask and one with the scale.
-    return x * np.multiply(keep, 1.0 / (1.0 - p), dtype=x.dtype)
+        return given * np.zeros_like(given.data)
+    keep = _keep(given.shape, p, as_generator(rng))
+    # The mask is scaled first, so that forward and backward take one product each, not two.
+    mask: Array = np.multiply(keep, 1.0 / (1.0 - p), dtype=given.dtype)
+    return given * mask
 
 
 def _keep(shape: tuple[int, ...], p: float, rng: np.random.Generator) -> Any:
@@ -297,17 +296,18 @@ class Flatten(Module):
         ValueError
             If `x` has no such axes.
         """
-        x = as_tensor(x)
-        start = self.start_dim + x.ndim * (self.start_dim < 0)
-        end = self.end_dim + x.ndim * (self.end_dim < 0)
-        if not 0 <= start <= end < x.ndim:
+        given = as_tensor(x)
+        shape = given.shape
+        start = self.start_dim + len(shape) * (self.start_dim < 0)
+        end = self.end_dim + len(shape) * (self.end_dim < 0)
+        if not 0 <= start <= end < len(shape):
             raise ValueError(
-                f"{self._title()} got an input of shape {x.shape}; expected at least "
-                "the axes that it joins"
+                f"{self._title()} got an input of shape {shape}; expected at least the axes that "
+                "it joins"
             )
         # Not -1, which is undefined where the batch is empty.
-        joined = math.prod(x.shape[start : end + 1])
-        return x.reshape(*x.shape[:start], joined, *x.shape[end + 1 :])
+        joined = math.prod(shape[start : end + 1])
+        return given.reshape((*shape[:start], joined, *shape[end + 1 :]))
 
     def extra_repr(self) -> str:
         """Return the axes."""

@@ -1,7 +1,7 @@
 """Losses, as functions and as modules.
 
-Floor: nn.  May import `numpy_api` and the floors below it.  A new one checks shapes with `_aligned`,
-before it computes, and ends with `_reduced`.
+Floor: nn.  May import `numpy_api` and the floors below it.  A new one checks shapes with
+`_aligned`, before it computes, and ends with `_reduced`.
 
 Shapes are never broadcast: (n,) against (n, 1) would give (n, n) numbers and a wrong mean.
 """
@@ -136,7 +136,8 @@ def binary_cross_entropy_with_logits(
     _check_reduction(reduction)
     logits, target = _aligned(name, "logits", logits, target)
     given = target.data
-    _check_values(name, given, (given >= 0) & (given <= 1), "numbers from 0 to 1; (y + 1) / 2 for ±1")
+    good = (given >= 0) & (given <= 1)
+    _check_values(name, given, good, "numbers from 0 to 1: use (y + 1) / 2 for -1/1")
     # softplus(x) - x y = softplus(-x) + x (1 - y), and the difference would cancel for a sure and
     # right prediction: each element takes the form in which the second term then vanishes.
     yes = (given > 0.5).astype(logits.dtype)
@@ -178,7 +179,8 @@ def hinge_loss(scores: ArrayLike, target: ArrayLike, reduction: str = "mean") ->
     """
     _check_reduction(reduction)
     scores, target = _aligned("hinge_loss", "scores", scores, target)
-    _check_values("hinge_loss", target.data, np.abs(target.data) == 1, "-1 or 1; 2 * y - 1 for 0/1")
+    good = np.abs(target.data) == 1
+    _check_values("hinge_loss", target.data, good, "-1 or 1: use 2 * y - 1 for 0/1")
     return _reduced(relu(1 - scores * target), reduction, "hinge_loss")
 
 

@@ -1,7 +1,7 @@
 """Module: what holds parameters, finds them, saves and loads them.
 
-Floor: nn.  May import `tensor` and the floors below it.  A new kind of container that parameters are
-found in is a line in `_members`.
+Floor: nn.  May import `tensor` and the floors below it.  A new kind of container that parameters
+are found in is a line in `_below`, and its class in `_walk`.
 """
 
 from __future__ import annotations
@@ -225,15 +225,15 @@ class Module:
     def __repr__(self) -> str:
         """Show the modules as a tree, with the number of parameters in each."""
         lines: list[str] = []
-        shown: set[Module] = set()
+        shown: set[int] = set()  # a dataclass that is a Module cannot be hashed
         stack: list[tuple[int, str, Module]] = [(0, "", self)]
         while stack:
             depth, name, module = stack.pop()
             line = "  " * depth + name + module._title()
-            if module in shown:
+            if id(module) in shown:
                 lines.append(line + ", shown above")
                 continue
-            shown.add(module)
+            shown.add(id(module))
             lines.append(line + _count(module.parameters()))
             below = module._named_children()
             stack += [(depth + 1, f"{key}: ", child) for key, child in reversed(below)]

@@ -180,7 +180,8 @@ def save_graph(
     try:
         path.write_bytes(dot.pipe(format))
     except RenderError as error:
-        source = save_graph(root, path.with_suffix(".gv"), rankdir, max_nodes)
+        source = path.with_suffix(".gv")
+        source.write_text(dot.source, encoding="utf-8")
         raise RenderError(f"{error}; the graph's DOT source is in {source}") from None
     return path
 
@@ -315,8 +316,9 @@ def _constant_arrays(node: Node | None) -> Iterator[tuple[int, str]]:
 def _escaped(text: str) -> str:
     """Return a text that DOT draws as it stands, inside a record or outside one."""
     text = "".join(_ESCAPES.get(c) or (c if _drawable(c) else "\ufffd") for c in text.expandtabs())
-    # DOT drops the spaces at the ends of a field, and all but one in between.
-    return re.sub(r"(?<= ) |^ | $", r"\\ ", text)
+    # DOT drops the spaces at the ends of a field and all but one in between; its own escape for
+    # them, a backslash, loses the first ones too.
+    return re.sub(r"(?<= ) |^ | $", "&#160;", text)
 
 
 def _drawable(character: str) -> bool:

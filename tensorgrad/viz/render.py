@@ -135,7 +135,7 @@ def drawing_class() -> Any:
             chosen = format or self.format
             if chosen not in graphviz.FORMATS:
                 raise ValueError(f"a graph is drawn as svg, png or pdf, not as {chosen!r}")
-            source = Path(self.save(filename, directory))
+            source = Path(self.save(filename, directory=directory))
             picture = Path(f"{source}.{chosen}")
             if outfile is not None:
                 picture = Path(self.directory, outfile)

@@ -1,0 +1,81 @@
+"""Make the pictures of the documentation: `python docs/make_images.py [folder]`.
+
+They go to docs/images, or to the folder given.  Needs the extra `draw`, or Graphviz.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import tensorgrad as tg
+
+IMAGES = Path(__file__).parent / "images"
+
+
+def loss_curve(folder: Path) -> None:
+    """Draw the training that README.md shows."""
+    tg.manual_seed(0)
+    data = tg.data.digits()
+    model = tg.nn.MLP(784, [64, 10], activation="relu", output_activation=None)
+    history = tg.fit(
+        model,
+        (data.x_train, data.y_train),
+        validation=(data.x_test, data.y_test),
+        metrics=["accuracy"],
+        epochs=5,
+        verbose=0,
+    )
+    history.plot(folder / "loss_curve.png")
+
+
+def spirals(folder: Path) -> None:
+    """Draw the decisions of the network of docs/quickstart.md."""
+    tg.manual_seed(0)
+    x, y = tg.data.make_spirals(300, rng=0)
+    model = tg.nn.MLP(2, [32, 32, 3], output_activation=None)
+    tg.fit(model, (x, y), epochs=100, verbose=0)
+    tg.viz.plot_decision_boundary(model, x, y, path=folder / "spirals.png")
+
+
+def neuron(folder: Path) -> None:
+    """Draw the neuron that README.md shows."""
+    x1, w1 = tg.Value(2.0, label="x1"), tg.Value(-3.0, label="w1")
+    x2, w2 = tg.Value(0.0, label="x2"), tg.Value(1.0, label="w2")
+    b = tg.Value(6.8813735870195432, label="b")
+    o = (x1 * w1 + x2 * w2 + b).tanh()
+    o.label = "o"
+    o.backward()
+    tg.viz.save_graph(o, folder / "neuron.svg")
+
+
+def engine_graph(folder: Path) -> None:
+    """Draw the graph that docs/engine.md goes through."""
+    x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    w = tg.Tensor([0.5, -0.25], label="w")
+    b = tg.Tensor(0.1, label="b")
+    loss = np.tanh(x @ w + b).sum()
+    loss.label = "loss"
+    loss.backward()
+    tg.viz.save_graph(loss, folder / "engine_graph.svg")
+
+
+PICTURES = {
+    "loss_curve.png": loss_curve,
+    "spirals.png": spirals,
+    "neuron.svg": neuron,
+    "engine_graph.svg": engine_graph,
+}
+
+
+def main(folder: Path = IMAGES) -> None:
+    """Make every picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for make in PICTURES.values():
+        make(folder)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:2]))

@@ -1,0 +1,174 @@
+"""Adam, and AdamW, which decays the weights apart from the gradient.
+
+Floor: optim.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from .._typing import Array
+from ..tensor import Tensor
+from .optimizer import Optimizer, State, checked
+
+
+class Adam(Optimizer):
+    r"""Adam: steps scaled by running averages of the gradient and of its square.
+
+    At step t, with gradient g, parameter p, learning rate η and weight decay λ::
+
+        g ← g + λ p
+        m ← β₁ m + (1 − β₁) g
+        v ← β₂ v + (1 − β₂) g²
+        p ← p − η m̂ / (√v̂ + ε),    m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
+
+    Each parameter counts its own steps t, those in which it had a gradient.
+
+    Parameters
+    ----------
+    params
+        The tensors to change; see `Optimizer`.
+    lr
+        The learning rate η: about the size of a step in each coordinate.
+    betas
+        β₁ and β₂, how much of the averages stays, each in [0, 1).
+    eps
+        ε, which bounds the step where gradients are tiny; positive in the dtype of each parameter.
+    weight_decay
+        λ, the factor of an L2 penalty λ/2 |p|²; `AdamW` decays weights in a way that suits Adam.
+
+    Raises
+    ------
+    TypeError
+        If `params` are no leaves of floats, or a number is none.
+    ValueError
+        If there are no parameters, one comes twice, or a number is out of range.
+
+    References
+    ----------
+    D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> w = tg.Tensor([3.0, -500.0])
+    >>> optimizer = Adam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.data.round(6)
+    array([   2.9, -499.9])
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise TypeError(f"betas is {betas!r}; expected two numbers, such as (0.9, 0.999)")
+        self.betas = (
+            checked("betas[0]", betas[0], below=1),
+            checked("betas[1]", betas[1], below=1),
+        )
+        self.eps = checked("eps", eps)
+        self.weight_decay = checked("weight_decay", weight_decay)
+        super().__init__(params, lr)
+        for param in self.params:
+            if not param.dtype.type(self.eps * math.sqrt(1 - self.betas[1])):
+                raise ValueError(
+                    f"eps is {eps!r}, too small for {param.dtype}: where the gradient is 0, a step "
+                    "would be 0 / 0; give a larger one, such as 1e-4"
+                )
+
+    def init(self, param: Array) -> State:
+        """Return the step count t, and the averages m and v, all 0."""
+        return {
+            "step": np.zeros(()),
+            "m": np.zeros_like(param, order="C"),
+            "v": np.zeros_like(param, order="C"),
+        }
+
+    def update(self, param: Array, grad: Array, state: State, lr: Array) -> tuple[Array, State]:
+        """Compute one step; for the equation see the class."""
+        if self.weight_decay:
+            grad = grad + self.weight_decay * param
+        return self._adapted(param, grad, state, lr)
+
+    def _adapted(self, param: Array, grad: Array, state: State, lr: Array) -> tuple[Array, State]:
+        """Compute one step without weight decay.
+
+        The corrections of both averages are put into single numbers,
+        η √(1 − β₂ᵗ) / (1 − β₁ᵗ) and ε √(1 − β₂ᵗ): one pass over memory less.
+        """
+        beta1, beta2 = self.betas
+        step = state["step"] + 1
+        m = beta1 * state["m"] + (1 - beta1) * grad
+        v = beta2 * state["v"] + (1 - beta2) * np.square(grad)
+        scale = np.sqrt(1 - np.power(beta2, step))
+        rate = (lr * scale / (1 - np.power(beta1, step))).astype(param.dtype)
+        eps = (self.eps * scale).astype(param.dtype)
+        return param - rate * (m / (np.sqrt(v) + eps)), {"step": step, "m": m, "v": v}
+
+
+class AdamW(Adam):
+    r"""Adam with decoupled weight decay.
+
+    The weights shrink by a share of their own, which does not go through Adam's averages::
+
+        p ← (1 − η λ) p
+        then as Adam, without λ
+
+    Parameters
+    ----------
+    params
+        The tensors to change; see `Optimizer`.
+    lr
+        The learning rate η.
+    betas, eps
+        As for `Adam`.
+    weight_decay
+        λ.
+
+    Raises
+    ------
+    TypeError
+        If `params` are no leaves of floats, or a number is none.
+    ValueError
+        If there are no parameters, one comes twice, or a number is out of range.
+
+    References
+    ----------
+    I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2, with
+    the decay multiplied by the learning rate, as PyTorch has it.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> w = tg.Tensor([2.0])
+    >>> optimizer = AdamW([w], lr=0.1, weight_decay=0.5)
+    >>> (0.0 * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.data
+    array([1.9])
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    def update(self, param: Array, grad: Array, state: State, lr: Array) -> tuple[Array, State]:
+        """Compute one step; for the equation see the class."""
+        shrink = (1 - lr * self.weight_decay).astype(param.dtype)
+        return self._adapted(param * shrink, grad, state, lr)

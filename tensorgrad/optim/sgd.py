@@ -1,0 +1,92 @@
+"""SGD: gradient descent, plain, with momentum, and Nesterov's.
+
+Floor: optim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from .._typing import Array
+from ..tensor import Tensor
+from .optimizer import Optimizer, State, checked
+
+
+class SGD(Optimizer):
+    r"""Stochastic gradient descent.
+
+    With gradient g, parameter p, learning rate η, momentum μ and weight decay λ::
+
+        g ← g + λ p
+        v ← μ v + g
+        p ← p − η v                with momentum
+        p ← p − η (g + μ v)        with Nesterov's
+        p ← p − η g                with neither
+
+    Parameters
+    ----------
+    params
+        The tensors to change; see `Optimizer`.
+    lr
+        The learning rate η.
+    momentum
+        How much of the velocity v stays, in [0, 1).
+    nesterov
+        Whether to look ahead along the velocity; needs a momentum.
+    weight_decay
+        λ, the factor of an L2 penalty λ/2 |p|².
+
+    Raises
+    ------
+    TypeError
+        If `params` are no leaves of floats, or a number is none.
+    ValueError
+        If there are no parameters, one comes twice, or a number is out of range.
+
+    References
+    ----------
+    I. Sutskever, J. Martens, G. Dahl, G. Hinton, "On the importance of initialization and momentum
+    in deep learning", ICML 2013; with the learning rate outside the velocity, as PyTorch has it.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> w = tg.Tensor(3.0)
+    >>> optimizer = SGD([w], lr=0.1, momentum=0.9)
+    >>> (w * w).backward()
+    >>> optimizer.step()
+    >>> round(float(w), 6)
+    2.4
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.momentum = checked("momentum", momentum, below=1)
+        self.nesterov = nesterov
+        self.weight_decay = checked("weight_decay", weight_decay)
+        if nesterov and not momentum:
+            raise ValueError("nesterov=True needs a momentum, such as momentum=0.9; it is 0")
+        super().__init__(params, lr)
+
+    def init(self, param: Array) -> State:
+        """Return the velocity v = 0; nothing without momentum."""
+        return {"velocity": np.zeros_like(param, order="C")} if self.momentum else {}
+
+    def update(self, param: Array, grad: Array, state: State, lr: Array) -> tuple[Array, State]:
+        """Compute one step; for the equation see the class."""
+        rate = lr.astype(param.dtype)
+        if self.weight_decay:
+            grad = grad + self.weight_decay * param
+        if not self.momentum:
+            return param - rate * grad, state
+        velocity = self.momentum * state["velocity"] + grad
+        direction = grad + self.momentum * velocity if self.nesterov else velocity
+        return param - rate * direction, {"velocity": velocity}

@@ -1,0 +1,500 @@
+"""One table of op cases; `test_ops.py` runs every test of an operation from it.
+
+To add a row: a name, the function on Tensors and how to draw its inputs.  The function may be
+written so that it runs on ndarrays too; then it is its own reference.  Otherwise give `reference`:
+NumPy's function, or an independent formula for what NumPy has not.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+import tensorgrad as tg
+from tensorgrad.ops import elementwise, fused, index
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How to draw one input."""
+
+    draw: Callable[[np.random.Generator, tuple[int, ...]], Any]
+    shape: tuple[int, ...]
+
+    def __call__(self, rng: np.random.Generator) -> Any:
+        return np.asarray(self.draw(rng, self.shape), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table.
+
+    `function(*inputs, *data)` takes Tensors, and `data` as it is: labels, masks, index arrays.
+    `reference` gives the same from ndarrays; `exact` to the bit; `dispatches` says that it can be
+    called with Tensors as well, and then it is a second spelling or an independent composition.
+    `also` holds more spellings.  `holomorphic`: the reference takes complex numbers, so that the
+    complex step judges the gradient.  `order` is up to which derivatives are compared.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    inputs: tuple[Sample, ...]
+    reference: Callable[..., Any]
+    also: tuple[Callable[..., Any], ...] = ()
+    data: tuple[Any, ...] = ()
+    exact: bool = True
+    dispatches: bool = True
+    holomorphic: bool = False
+    elementwise: bool = False
+    order: int = 2
+    stands_in: bool = True
+
+    def draw(self, seed: int = 0, dtype: Any = np.float64) -> list[Any]:
+        """Draw the inputs."""
+        rng = np.random.default_rng(seed)
+        return [sample(rng).astype(dtype) for sample in self.inputs]
+
+    def reshaped(self, *shapes: tuple[int, ...]) -> Case:
+        """Return the case with inputs of other shapes."""
+        samples = zip(self.inputs, shapes, strict=True)
+        return replace(self, inputs=tuple(replace(s, shape=shape) for s, shape in samples))
+
+
+def _apart(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Draw numbers that differ from each other, and from all multiples of 0.1, by at least 0.04."""
+    steps = rng.permutation(max(1, math.prod(shape)))[: math.prod(shape)]
+    return (0.1 * (steps - steps.size // 2) + rng.uniform(0.045, 0.055)).reshape(shape)
+
+
+def normal(*shape: int) -> Sample:
+    return Sample(lambda rng, s: rng.standard_normal(s), shape)
+
+
+def positive(*shape: int) -> Sample:
+    return Sample(lambda rng, s: rng.uniform(0.5, 2.0, s), shape)
+
+
+def inside(*shape: int) -> Sample:
+    """Draw between -1 and 1."""
+    return Sample(lambda rng, s: rng.uniform(-0.9, 0.9, s), shape)
+
+
+def apart(*shape: int) -> Sample:
+    """Draw away from ties and from 0, where functions have kinks."""
+    return Sample(_apart, shape)
+
+
+def row(
+    name: str,
+    function: Callable[..., Any],
+    *inputs: Sample,
+    reference: Callable[..., Any] | None = None,
+    **options: Any,
+) -> Case:
+    """Make a row, its own reference unless one is given."""
+    return Case(name, function, inputs, reference or function, **options)
+
+
+def tensor(name: str) -> Callable[..., Any]:
+    """Return the method of that name, to be called as a function."""
+    return operator.methodcaller(name)
+
+
+# --- elementwise ----------------------------------------------------------------------------------
+
+UNARY = [
+    ("negative", normal, True, (operator.neg,)),
+    ("exp", normal, True, (tensor("exp"),)),
+    ("expm1", normal, True, (tensor("expm1"),)),
+    ("log", positive, True, (tensor("log"),)),
+    ("log1p", positive, True, (tensor("log1p"),)),
+    ("sqrt", positive, True, (tensor("sqrt"), lambda x: x**0.5)),
+    ("square", normal, True, (tensor("square"), lambda x: x**2, lambda x: x**2.0)),
+    ("abs", apart, False, (tensor("abs"), abs)),
+    ("sign", apart, False, (tensor("sign"),)),
+    ("sin", normal, True, (tensor("sin"),)),
+    ("cos", normal, True, (tensor("cos"),)),
+    ("tan", inside, True, (tensor("tan"),)),
+    ("arcsin", inside, True, (tensor("arcsin"),)),
+    ("arccos", inside, True, (tensor("arccos"),)),
+    ("arctan", normal, True, (tensor("arctan"),)),
+    ("sinh", normal, True, (tensor("sinh"),)),
+    ("cosh", normal, True, (tensor("cosh"),)),
+    ("tanh", normal, True, (tensor("tanh"),)),
+]
+BINARY = [
+    ("add", normal, normal, True, operator.add),
+    ("subtract", normal, normal, True, operator.sub),
+    ("multiply", normal, normal, True, operator.mul),
+    ("divide", normal, positive, True, operator.truediv),
+    ("power", positive, normal, True, operator.pow),
+    ("maximum", apart, normal, False, None),
+    ("minimum", apart, normal, False, None),
+]
+# Case 40 and 41: every way of broadcasting, with an empty axis as well.
+BROADCAST: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
+    ((2, 3), (2, 3)),
+    ((3, 1), (1, 4)),
+    ((), (2, 3)),
+    ((2, 3), ()),
+    ((3,), (2, 3)),
+    ((1,), (3,)),
+    ((4, 1), (4, 0)),
+    ((), ()),
+]
+
+
+def erf_cdf(x: Any) -> Any:
+    """The normal distribution function by the C library's erfc, element by element."""
+    flat = [0.5 * math.erfc(-v / math.sqrt(2.0)) for v in np.ravel(x).tolist()]
+    return np.array(flat, dtype=x.dtype).reshape(np.shape(x))
+
+
+def _elementwise() -> list[Case]:
+    rows = [
+        row(name, getattr(tg, name), sample(2, 3), reference=getattr(np, name), also=also,
+            holomorphic=holomorphic, elementwise=True)
+        for name, sample, holomorphic, also in UNARY
+    ]  # fmt: skip
+    for name, left, right, holomorphic, spelled in BINARY:
+        for x, y in BROADCAST:
+            rows.append(
+                row(f"{name} {x} {y}", getattr(tg, name), left(*x), right(*y),
+                    reference=getattr(np, name), also=(spelled,) if spelled else (),
+                    holomorphic=holomorphic)
+            )  # fmt: skip
+    numbers: list[tuple[str, Callable[..., Any]]] = [
+        ("x + 2.0", lambda x: x + 2.0),
+        ("2 + x", lambda x: 2 + x),
+        ("x - 2", lambda x: x - 2),
+        ("2.0 - x", lambda x: 2.0 - x),
+        ("x * 2.0", lambda x: x * 2.0),
+        ("3 * x", lambda x: 3 * x),
+        ("x / 2.0", lambda x: x / 2.0),
+        ("2.0 / x", lambda x: 2.0 / x),
+        ("x ** 3", lambda x: x**3),
+        ("x ** -1", lambda x: x**-1),
+        ("x ** 1.5", lambda x: x**1.5),
+        ("x ** 0", lambda x: x**0),
+        ("x ** 1", lambda x: x**1),
+        ("2.0 ** x", lambda x: 2.0**x),
+        ("x + x", lambda x: x + x),
+        ("x ** x", lambda x: x**x),
+    ]
+    rows += [row(n, f, positive(2, 3), holomorphic=True, elementwise=True) for n, f in numbers]
+    rows += [
+        row("maximum number", lambda x: np.maximum(x, 0.0), apart(2, 3), elementwise=True),
+        row("number maximum", lambda x: np.maximum(0.2, x), apart(2, 3), elementwise=True),
+        row("minimum number", lambda x: np.minimum(x, 0.0), apart(2, 3), elementwise=True),
+        row("clip", lambda x: tg.clip(x, -0.1, 0.1), apart(2, 3),
+            reference=lambda x: np.clip(x, -0.1, 0.1), also=(lambda x: x.clip(-0.1, 0.1),),
+            elementwise=True),
+        row("clip below", lambda x: np.clip(x, 0.1, None), apart(2, 3), elementwise=True),
+        row("clip above", lambda x: np.clip(x, None, 0.1), apart(2, 3), elementwise=True),
+        row("clip by arrays", np.clip, apart(2, 3),
+            Sample(lambda rng, s: rng.uniform(-0.3, 0, s), (3,)),
+            Sample(lambda rng, s: rng.uniform(0, 0.3, s), (2, 1))),
+        row("where", lambda x, y, c: tg.where(c, x, y), normal(2, 3), normal(3),
+            reference=lambda x, y, c: np.where(c, x, y), holomorphic=True,
+            data=(np.array([[True, False, True], [False, False, True]]),)),
+        row("where number", lambda x: np.where(x > 0, x, 0.0), apart(2, 3), elementwise=True),
+        row("astype", lambda x: x.astype(np.float64), normal(2, 3), holomorphic=False),
+        row("astype narrow", lambda x: x.astype(np.float16), normal(2, 3), order=0),
+        # Activations, with the formula that a textbook has.
+        row("sigmoid", tg.sigmoid, normal(2, 3), reference=lambda x: 1 / (1 + np.exp(-x)),
+            also=(tensor("sigmoid"),), exact=False, holomorphic=True, elementwise=True),
+        row("softplus", tg.softplus, normal(2, 3), reference=lambda x: np.log(1 + np.exp(x)),
+            also=(tensor("softplus"),), exact=False, holomorphic=True, elementwise=True),
+        row("silu", tg.silu, normal(2, 3), reference=lambda x: x / (1 + np.exp(-x)),
+            also=(tensor("silu"),), exact=False, holomorphic=True, elementwise=True),
+        row("relu", tg.relu, apart(2, 3), reference=lambda x: np.where(x > 0, x, 0.0),
+            also=(tensor("relu"),), elementwise=True),
+        row("leaky_relu", lambda x: tg.leaky_relu(x, 0.2), apart(2, 3),
+            reference=lambda x: np.where(x > 0, x, 0.2 * x),
+            also=(lambda x: x.leaky_relu(0.2),), elementwise=True),
+        row("normal_cdf", elementwise.normal_cdf, normal(2, 3), reference=erf_cdf,
+            exact=False, dispatches=False, elementwise=True),
+        row("gelu", tg.gelu, normal(2, 3), reference=lambda x: x * erf_cdf(x),
+            also=(tensor("gelu"),), exact=False, dispatches=False, elementwise=True),
+        row("gelu tanh", lambda x: tg.gelu(x, "tanh"), normal(2, 3),
+            reference=lambda x: 0.5 * x * (
+                1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))),
+            exact=False, holomorphic=True, elementwise=True),
+    ]  # fmt: skip
+    return rows
+
+
+# --- reductions -----------------------------------------------------------------------------------
+
+# Case 45: (shape, axis, keepdims).
+REDUCED: list[tuple[tuple[int, ...], Any, bool]] = [
+    ((), None, False),
+    ((3,), None, False),
+    ((3,), 0, True),
+    ((2, 3), None, True),
+    ((2, 3), 0, False),
+    ((2, 3, 2), -2, True),
+    ((2, 3, 2), (0, -1), False),
+    ((2, 3, 2), (2, 1), True),
+    ((2, 3), (), False),
+    ((1, 3), 0, False),
+]
+
+
+def _reductions() -> list[Case]:
+    rows = []
+    for name, (shape, axis, keep) in itertools.product(
+        ("sum", "mean", "max", "min", "var", "std", "prod"), REDUCED
+    ):
+        given = {"axis": axis, "keepdims": keep}
+        # The deviation of a single number is 0 everywhere, and has no slope to compare.
+        alone = name == "std" and (shape == () or axis == () or shape == (1, 3))
+        rows.append(
+            row(f"{name} {shape} {axis} {keep}",
+                lambda x, n=name, k=given: getattr(tg, n)(x, **k), apart(*shape),
+                reference=lambda x, n=name, k=given: getattr(np, n)(x, **k),
+                also=(lambda x, n=name, k=given: getattr(x, n)(**k),),
+                holomorphic=name in ("sum", "mean", "prod"), order=1 if alone else 2)
+        )  # fmt: skip
+    rows += [
+        row(f"{name} ddof", lambda x, n=name: getattr(tg, n)(x, 1, 1), normal(2, 4),
+            reference=lambda x, n=name: getattr(np, n)(x, axis=1, ddof=1),
+            also=(lambda x, n=name: getattr(x, n)(axis=1, ddof=1),))
+        for name in ("var", "std")
+    ]  # fmt: skip
+    empty = [("sum", (0,), None), ("sum", (2, 0), 1), ("prod", (2, 0), -1), ("max", (0, 3), 1),
+             ("mean", (0, 3), 1), ("var", (0, 3), 1), ("std", (0, 3), 1)]  # fmt: skip
+    rows += [
+        row(f"{name} {shape} {axis}", lambda x, n=name, a=axis: getattr(np, n)(x, axis=a),
+            normal(*shape))
+        for name, shape, axis in empty
+    ]  # fmt: skip
+    for shape, axis, keep in REDUCED:
+        rows.append(
+            row(f"logsumexp {shape} {axis} {keep}", lambda x, a=axis, k=keep: tg.logsumexp(x, a, k),
+                normal(*shape),
+                reference=lambda x, a=axis, k=keep: np.log(np.sum(np.exp(x), axis=a, keepdims=k)),
+                also=(lambda x, a=axis, k=keep: x.logsumexp(a, k),), exact=False, holomorphic=True)
+        )  # fmt: skip
+    for shape, axis in [((3,), -1), ((2, 3), 0), ((2, 3), None), ((2, 3, 2), (0, -1)), ((), None)]:
+        rows += [
+            row(f"softmax {shape} {axis}", lambda x, a=axis: tg.softmax(x, a), normal(*shape),
+                reference=lambda x, a=axis: np.exp(x) / np.sum(np.exp(x), axis=a, keepdims=True),
+                also=(lambda x, a=axis: x.softmax(a),), exact=False, holomorphic=True),
+            row(f"log_softmax {shape} {axis}", lambda x, a=axis: tg.log_softmax(x, a),
+                normal(*shape),
+                reference=lambda x, a=axis: x - np.log(np.sum(np.exp(x), axis=a, keepdims=True)),
+                also=(lambda x, a=axis: x.log_softmax(a),), exact=False, holomorphic=True),
+        ]  # fmt: skip
+    return rows
+
+
+# --- shape ----------------------------------------------------------------------------------------
+
+
+def _same(name: str, function: Callable[..., Any], *inputs: Sample, **options: Any) -> Case:
+    """Make a row with NumPy's names on both sides, of a function that takes complex numbers."""
+    return row(name, function, *inputs, holomorphic=True, **options)
+
+
+def _shapes() -> list[Case]:
+    x, cube = normal(2, 3), normal(2, 3, 4)
+    return [
+        _same("reshape", lambda x: tg.reshape(x, (3, -1)), x, also=(lambda x: x.reshape(3, 2),),
+              reference=lambda x: np.reshape(x, (3, -1))),
+        _same("reshape to 0-d", lambda x: np.reshape(x, ()), normal(1)),
+        _same("reshape empty", lambda x: np.reshape(x, (4, 0)), normal(0, 2)),
+        _same("ravel", tg.ravel, cube, reference=np.ravel, also=(tensor("flatten"),)),
+        _same("transpose", tg.transpose, cube, reference=np.transpose, also=(lambda x: x.T,)),
+        _same("transpose axes", lambda x: np.transpose(x, (2, 0, 1)), cube,
+              also=(lambda x: x.transpose(2, 0, 1),)),
+        _same("transpose negative axes", lambda x: np.transpose(x, (-1, 0, -2)), cube),
+        _same("swapaxes", lambda x: tg.swapaxes(x, -1, 0), cube,
+              reference=lambda x: np.swapaxes(x, -1, 0)),
+        _same("mT", lambda x: x.mT, cube),
+        _same("moveaxis", lambda x: tg.moveaxis(x, (0, 1), (-1, 0)), cube,
+              reference=lambda x: np.moveaxis(x, (0, 1), (-1, 0))),
+        _same("expand_dims", lambda x: tg.expand_dims(x, -1), x,
+              reference=lambda x: np.expand_dims(x, -1), also=(lambda x: x.unsqueeze(-1),)),
+        _same("expand_dims two", lambda x: np.expand_dims(x, (0, 2)), x),
+        _same("squeeze", tg.squeeze, normal(1, 3, 1), reference=np.squeeze),
+        _same("squeeze axis", lambda x: np.squeeze(x, -1), normal(1, 3, 1)),
+        _same("squeeze axes", lambda x: np.squeeze(x, (0, 2)), normal(1, 3, 1)),
+        _same("broadcast_to", lambda x: tg.broadcast_to(x, (4, 2, 3)), normal(2, 1),
+              reference=lambda x: np.broadcast_to(x, (4, 2, 3))),
+        _same("broadcast_to from 0-d", lambda x: np.broadcast_to(x, (2, 2)), normal()),
+        _same("broadcast_to empty", lambda x: np.broadcast_to(x, (0, 3)), normal(1, 3)),
+        _same("flip", tg.flip, x, reference=np.flip),
+        _same("flip axis", lambda x: np.flip(x, -1), x),
+        _same("flip axes", lambda x: np.flip(x, (0, 2)), cube),
+        _same("copy", np.copy, x, also=(tensor("clone"), tensor("copy"))),
+        _same("concatenate", lambda x, y: tg.concatenate([x, y]), x, normal(1, 3),
+              reference=lambda x, y: np.concatenate([x, y])),
+        _same("concatenate last", lambda x, y: np.concatenate([x, y, x], axis=-1), x, normal(2, 1)),
+        _same("concatenate flat", lambda x, y: np.concatenate([x, y], axis=None), x, normal()),
+        _same("concatenate constant", lambda x, c: np.concatenate([c, x]), normal(2),
+              data=(np.array([1.0, 2.0]).astype(np.float16),)),
+        _same("concatenate empty", lambda x, y: np.concatenate([x, y]), normal(0, 2), normal(2, 2)),
+        _same("stack", lambda x, y: tg.stack([x, y, x]), x, x,
+              reference=lambda x, y: np.stack([x, y, x])),
+        _same("stack last", lambda x, y: np.stack([x, y], axis=-1), x, x),
+        _same("stack inner", lambda x, y: np.stack([x, y], axis=1), x, x),
+        _same("stack 0-d", lambda x, y: np.stack([x, y]), normal(), normal()),
+        _same("split", lambda x: tg.concatenate(tg.split(x, 3, -1)[::-1]), x,
+              reference=lambda x: np.concatenate(np.split(x, 3, -1)[::-1])),
+        _same("split uneven", lambda x: np.concatenate(np.split(x, [1, 1, 4])[::-1]), normal(6)),
+        _same("pad", lambda x: tg.pad(x, 1), x, reference=lambda x: np.pad(x, 1)),
+        _same("pad axes", lambda x: np.pad(x, ((1, 0), (0, 2)), constant_values=3.0), x),
+        _same("pad one pair", lambda x: np.pad(x, (1, 2)), x),
+    ]  # fmt: skip
+
+
+# --- products -------------------------------------------------------------------------------------
+
+# Cases 42 and 46.
+MATMUL: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
+    ((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((2, 3), (3, 4)), ((2,), (2, 2, 1)),
+    ((2, 2, 3), (3,)), ((1, 1, 2), (2, 2, 1)), ((2, 1, 2, 3), (2, 3, 1)), ((2, 3), (2, 3, 1)),
+    ((3, 0), (0, 4)), ((0, 2), (2, 3)), ((2, 3), (3, 0)), ((2, 0), (0,)),
+]  # fmt: skip
+DOT: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
+    ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((2, 2, 3), (2, 3, 2)),
+    ((3,), (2, 3, 2)), ((2, 2, 3), (3,)), ((), (2, 3)), ((2, 3), ()),
+    ((3, 0), (0, 4)), ((0, 2), (2, 3)), ((2, 3), (3, 0)), ((2, 0), (0,)),
+]  # fmt: skip
+OUTER: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
+    ((2,), (3,)), ((2, 2), (3,)), ((), (3,)), ((2,), (3, 1)), ((0,), (3,)),
+]  # fmt: skip
+# Cases 47 to 49.
+EINSUM: list[tuple[str, tuple[tuple[int, ...], ...]]] = [
+    ("ii", ((3, 3),)), ("ii->i", ((3, 3),)), ("iij->ij", ((2, 2, 3),)), ("iii->i", ((2, 2, 2),)),
+    ("iijj->ij", ((2, 2, 3, 3),)), ("ij->", ((2, 3),)), ("ij->j", ((2, 3),)), ("ba", ((2, 3),)),
+    ("ij->ji", ((2, 3),)), ("ij...->...i", ((2, 3, 2),)), ("->", ((),)),
+    ("nd,nn->d", ((3, 2), (3, 3))), ("ij,ij->", ((2, 3), (2, 3))), ("ij,jk", ((2, 3), (3, 2))),
+    ("i,i", ((2,), (1,))), ("ij,jk->ik", ((2, 1), (3, 2))), ("ij,k->i", ((2, 3), (2,))),
+    ("i,j->ij", ((2,), (3,))), ("i,->i", ((2,), ())), (" i j , j k -> k i ", ((2, 3), (3, 2))),
+    ("...ij,...jk->...ik", ((2, 1, 2, 3), (2, 3, 2))), ("...i,...i", ((2, 3), (3,))),
+    ("ab,bc,cd->ad", ((2, 3), (3, 2), (2, 2))), ("i,i,i->", ((3,), (3,), (3,))),
+    ("ij,jk->ik", ((2, 0), (0, 3))),
+]  # fmt: skip
+
+
+def _products() -> list[Case]:
+    rows = []
+    for name, shapes in [("matmul", MATMUL), ("dot", DOT), ("outer", OUTER)]:
+        also = {"matmul": (operator.matmul,), "dot": (lambda x, y: x.dot(y),), "outer": ()}[name]
+        rows += [
+            row(f"{name} {x} {y}", getattr(tg, name), normal(*x), normal(*y), also=also,
+                reference=getattr(np, name), holomorphic=True)
+            for x, y in shapes
+        ]  # fmt: skip
+    rows += [
+        row(f"einsum {subscripts} {' '.join(map(str, shapes))}",
+            lambda *xs, s=subscripts: tg.einsum(s, *xs), *(normal(*shape) for shape in shapes),
+            reference=lambda *xs, s=subscripts: np.einsum(s, *xs), holomorphic=True)
+        for subscripts, shapes in EINSUM
+    ]  # fmt: skip
+    rows += [
+        _same("einsum of one tensor twice", lambda x: np.einsum("ij,ij->", x, x), normal(2, 3)),
+        _same("einsum sublists", lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [2, 0]),
+              normal(2, 3), normal(3, 2)),
+        _same("einsum optimised", lambda x, y, z: np.einsum("ij,jk,kl", x, y, z, optimize=True),
+              normal(2, 3), normal(3, 4), normal(4, 2)),
+    ]  # fmt: skip
+    labels = np.array([2, 0, 1, 2])
+    for shape in ((3,), (4, 3), (2, 2, 3), (0, 3)):
+        rows.append(
+            row(f"linear {shape}", fused.linear, normal(*shape), normal(2, 3), normal(2),
+                reference=lambda x, w, b: np.matmul(x, np.transpose(w)) + b, holomorphic=True)
+        )  # fmt: skip
+    for shape, given in [((3,), labels[0]), ((4, 3), labels), ((2, 2, 3), labels.reshape(2, 2))]:
+        rows.append(
+            row(f"softmax_cross_entropy {shape}", fused.softmax_cross_entropy, normal(*shape),
+                reference=lambda x, c: np.log(np.sum(np.exp(x), axis=-1)) - np.sum(
+                    np.where(np.expand_dims(c, -1) == np.arange(3, like=c), x, 0.0), axis=-1),
+                data=(np.asarray(given),), exact=False, holomorphic=True)
+        )  # fmt: skip
+    return rows
+
+
+# --- indexing and assignment ----------------------------------------------------------------------
+
+# Cases 55 to 59: (name, shape, index of the arrays, arrays).
+INDEX: list[tuple[str, tuple[int, ...], Callable[..., Any], Sequence[Any]]] = [
+    ("int", (3, 2), lambda: 1, ()),
+    ("negative int", (3,), lambda: -1, ()),
+    ("ints", (3, 2), lambda: (np.int64(1), -1), ()),
+    ("slice", (5,), lambda: slice(1, 4), ()),
+    ("reversed", (5,), lambda: slice(None, None, -1), ()),
+    ("reversed by two", (5, 2), lambda: slice(None, None, -2), ()),
+    ("empty slice", (5,), lambda: slice(5, 1), ()),
+    ("()", (2, 3), lambda: (), ()),
+    ("() of 0-d", (), lambda: (), ()),
+    ("ellipsis of 0-d", (), lambda: ..., ()),
+    ("None", (3,), lambda: (..., None), ()),
+    ("mixed", (2, 2, 3), lambda: (1, ..., slice(None, None, 2)), ()),
+    ("True", (2, 3), lambda: True, ()),
+    ("False", (2, 3), lambda: False, ()),
+    ("repeated", (3,), lambda i: i, [[0, 0, 1]]),
+    ("same by alias", (3,), lambda i: i, [[0, -3]]),
+    ("nothing", (3, 2), lambda i: i, [np.zeros(0, np.intp)]),
+    ("matrix", (3, 2), lambda i: i, [[[0, 2], [2, 2]]]),
+    ("bytes", (3,), lambda i: i, [np.array([2, 0, 2], np.uint8)]),
+    ("0-d array", (3, 2), lambda i: i, [np.array(1)]),
+    ("mask", (2, 3), lambda m: m, [np.arange(6).reshape(2, 3) % 2 == 0]),
+    ("mask of rows", (3, 2), lambda m: m, [[True, False, True]]),
+    ("mask and int", (3, 2), lambda m: (m, 1), [[True, False, True]]),
+    ("masks", (3, 2), lambda m, n: (m, n), [[True, False, True], [True, True]]),
+    ("arrays apart", (2, 3, 2, 2), lambda i, j: (slice(None), i, slice(None), j), [[0, 2], [0, 1]]),
+    ("arrays broadcast", (3, 2), lambda i, j: (i, j), [[[0], [0]], [1, 1, 0]]),
+    ("array and slice", (3, 4), lambda i: (i, slice(1, 3)), [[2, 2]]),
+    ("array, None, ellipsis", (2, 2, 3), lambda i: (None, ..., i), [[1, 1]]),
+]
+
+
+def _assigned(x: Any, value: Any, *arrays: Any, key: Callable[..., Any]) -> Any:
+    y = np.copy(x)
+    y[key(*arrays)] = value
+    return y
+
+
+def _indexing() -> list[Case]:
+    rows = []
+    for name, shape, key, arrays in INDEX:
+        data = tuple(np.asarray(a) for a in arrays)
+        picked = np.zeros(shape)[key(*data)].shape
+        rows += [
+            _same(f"getitem {name}", lambda x, *a, k=key: x[k(*a)], normal(*shape), data=data),
+            _same(f"assign {name}", lambda x, v, *a, k=key: _assigned(x, v, *a, key=k),
+                  normal(*shape), normal(*picked), data=data),
+        ]  # fmt: skip
+    rows += [
+        _same("getitem list", lambda x: x[[0, 0, 2], 1:], normal(3, 2), stands_in=False),
+        *(_same(f"assign {shape} broadcast", lambda x, v: _assigned(x, v, key=lambda: slice(1, 3)),
+                normal(3, 2), normal(*shape)) for shape in [(2,), (1, 2), ()]),
+        _same("assign constant", lambda x: _assigned(x, 2.0, key=lambda: 1), normal(3)),
+        _same("assign repeated and broadcast", lambda x, v, i: _assigned(x, v, i, key=lambda i: i),
+              normal(3, 2), normal(1, 2), data=(np.array([1, 1, 0]),)),
+        row("scatter", lambda g: index.scatter(g, template=(1, slice(None)), shape=(2, 3)),
+            normal(3), reference=lambda g: np.stack([np.zeros_like(g), g]), holomorphic=True),
+        row("scatter repeated",
+            lambda g, i: index.scatter(g, i, template=(index.HOLE,), shape=(2,)), normal(3),
+            reference=lambda g, _i: np.stack([g[1], g[0] + g[2]]), holomorphic=True,
+            data=(np.array([1, 0, 1]),)),
+        row("scatter 0-d", lambda g: index.scatter(g, template=(0,), shape=(2,)), normal(),
+            reference=lambda g: np.stack([g, np.zeros_like(g)]), holomorphic=True),
+        _same("take_along_axis", lambda x, i: np.take_along_axis(x, i, axis=1), normal(2, 3),
+              data=(np.array([[2, 0, 2], [1, 1, 0]]),)),
+        _same("take_along_axis broadcast", lambda x, i: np.take_along_axis(x, i, axis=1),
+              normal(3, 3), data=(np.array([[2, 0]]),)),
+    ]  # fmt: skip
+    return rows
+
+
+CASES = [*_elementwise(), *_reductions(), *_shapes(), *_products(), *_indexing()]

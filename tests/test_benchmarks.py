@@ -1,0 +1,113 @@
+"""The benchmarks run, compute the same with tensorgrad as by hand, and write their page.
+
+No time is tested: what is fast on one machine, on one day, is no property of the code.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import driver, eager, page
+from benchmarks.growth import Curve
+from benchmarks.peers import by_hand
+from benchmarks.table import Table, number
+from benchmarks.workloads import WORKLOADS, Workload, batches_of, weights_of
+
+ROOT = Path(__file__).parents[1]
+TINY = Workload("tiny", 3, (5, 4), "tanh", 6, "cross entropy", dtype="float64", lr=0.1)
+
+
+def test_the_quick_run_agrees_with_numpy_by_hand() -> None:
+    given = ["--quick", "--peer", "tensorgrad", "--peer", "by-hand"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *given],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not timed" not in done.stderr
+    for row in (*eager.ROWS, "small multiply", "peak memory", "1,024"):
+        assert row in done.stdout
+
+
+def test_batches_differ_and_come_out_the_same_each_time() -> None:
+    for workload in WORKLOADS:
+        first, again = batches_of(workload)[:2], batches_of(workload)[:2]
+        assert (first[0][0] == again[0][0]).all()
+        assert (first[0][0] != first[1][0]).any()
+        assert first[0][0].dtype == workload.dtype
+
+
+@pytest.mark.parametrize("workload", [TINY, WORKLOADS[0]], ids=lambda w: w.name)
+def test_the_gradient_by_hand_is_that_of_differences(workload: Workload) -> None:
+    network = by_hand.Network(workload)
+    x, y = batches_of(workload)[0]
+    start = network.p.copy()
+    network.step(x, y)
+    gradient = network.g.copy()
+    for i in range(0, start.size, 7):
+        losses = []
+        for sign in (1, -1):
+            network.p[:] = start
+            network.p[i] += sign * 1e-6
+            losses.append(float(network.step(x, y)))
+        assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(gradient[i], rel=1e-5, abs=1e-8)
+
+
+def test_weights_have_the_shapes_of_the_layers() -> None:
+    shapes = [(w.shape, b.shape) for w, b in weights_of(TINY)]
+    assert shapes == [((5, 3), (5,)), ((4, 5), (4,))]
+    assert TINY.parameters == 15 + 5 + 20 + 4
+
+
+def test_who_computes_something_else_is_not_timed() -> None:
+    faults = driver.disagreeing({"a": 1.0, "b": 1.0005, "c": 1.1}, tolerance=1e-3)
+    assert list(faults) == ["c"]
+    assert driver.disagreeing({"a": 1.0, "b": float("nan"), "c": 1.0}, 1e-3).keys() == {"b"}
+
+
+def test_a_ratio_is_taken_within_the_round() -> None:
+    outcome = driver.Outcome({"a": [1.0, 20.0, 3.0], "b": [2.0, 10.0, 6.0]}, {})
+    assert outcome.ratio("a", "b") == 0.5
+    assert (outcome.best("a"), outcome.median("a")) == (1.0, 3.0)
+
+
+def test_a_curve_that_rises_again_is_seen() -> None:
+    assert Curve("k", "sample", "batch", (1, 2, 3), {"tensorgrad": (9.0, 2.0, 3.0)}).rise == 1.5
+    assert Curve("k", "sample", "batch", (1, 2, 3), {"tensorgrad": (9.0, 2.0, 2.0)}).rise == 1.0
+
+
+@pytest.mark.parametrize(
+    ("figure", "text"), [(0, "0"), (12345.6, "12,346"), (1.234, "1.23"), (0.012345, "0.0123")]
+)
+def test_figures_have_three_digits(figure: float, text: str) -> None:
+    assert number(figure) == text
+
+
+def test_a_table_replaces_the_one_on_the_page(tmp_path: Path) -> None:
+    table = Table("t", "Title", ("name", "us"), [("a", "1"), ("bc", "10")], ["Note."])
+    file = tmp_path / "page.md"
+    file.write_text("A\n<!-- table t -->\nold\n<!-- end t -->\nB\n", "utf-8")
+    for _ in range(2):
+        page.write(file, [table])
+    drawn = "**Title**\n\n| name |  us |\n| :--- | --: |\n| a    |   1 |\n| bc   |  10 |\n\nNote."
+    assert file.read_text("utf-8") == f"A\n<!-- table t -->\n{drawn}\n<!-- end t -->\nB\n"
+    with pytest.raises(ValueError, match="no place"):
+        page.write(file, [Table("other", "", ("",), [])])
+
+
+def test_the_page_of_the_project_has_a_place_for_every_table() -> None:
+    text = (ROOT / "docs/performance.md").read_text("utf-8")
+    names = ("machine", "eager", "eager-ratios", "engine", "growth-batch", "growth-network")
+    assert [name for name in names if f"<!-- table {name} -->" not in text] == []
+    assert "<!-- picture -->" in text
+
+
+@pytest.mark.parametrize("wrong", [["--quick"], ["--peer", "torch"], ["--only", "mnist"]])
+def test_a_page_is_written_from_a_full_run_alone(wrong: list[str]) -> None:
+    with pytest.raises(SystemExit, match="whole groups"):
+        command.main(["--write", "docs/performance.md", *wrong])

@@ -1,0 +1,533 @@
+"""Optimisers: the rules against PyTorch and written-out recurrences, and what they refuse."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad.optim import SGD, Adam, AdamW
+from tensorgrad.optim import optimizer as base
+from tensorgrad.optim.interrupts import uninterrupted
+
+# Name of the class, and its arguments: the same for us and for PyTorch.
+RULES = [
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.1, "weight_decay": 0.03}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("SGD", {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.03}),
+    ("Adam", {"lr": 0.01}),
+    ("Adam", {"lr": 0.01, "betas": (0.5, 0.9), "eps": 1e-3}),
+    ("Adam", {"lr": 0.01, "weight_decay": 0.1}),
+    ("AdamW", {"lr": 0.01}),
+    ("AdamW", {"lr": 0.01, "weight_decay": 0.3}),
+]
+CLASSES = {"SGD": SGD, "Adam": Adam, "AdamW": AdamW}
+every_rule = pytest.mark.parametrize(
+    ("name", "options"), RULES, ids=lambda value: value if isinstance(value, str) else str(value)
+)
+every_class = pytest.mark.parametrize("cls", [SGD, Adam, AdamW])
+
+
+def gradient(k, p):
+    """Return the gradient of step k at p: of several signs and sizes, and somewhere zero."""
+    slope = np.linspace(-2, 3, p.size, dtype=p.dtype).reshape(p.shape)
+    slope[..., 0] = 0
+    return (slope * np.cos(k + p)).astype(p.dtype)
+
+
+def start(dtype, shape=(3, 4)):
+    return np.linspace(-1, 1.5, math.prod(shape)).reshape(shape).astype(dtype)
+
+
+def steps(optimizer, count=10, first=0):
+    """Take steps with made-up gradients."""
+    for k in range(first, first + count):
+        for p in optimizer.params:
+            p.grad = gradient(k, p.data)
+        optimizer.step()
+
+
+def by_hand(name, x, count, lr, momentum=0.0, nesterov=False, weight_decay=None,
+            betas=(0.9, 0.999), eps=1e-8):  # fmt: skip
+    """Take steps number by number, as the papers write them, in Python's floats."""
+    if weight_decay is None:
+        weight_decay = 0.01 if name == "AdamW" else 0.0
+    values = x.astype(float)
+    flat = values.reshape(-1)
+    velocity, m, v = ([0.0] * x.size for _ in range(3))
+    for t in range(1, count + 1):
+        for i, g in enumerate(gradient(t - 1, values).reshape(-1).tolist()):
+            p = float(flat[i])
+            if name == "AdamW":
+                p -= lr * weight_decay * p
+            else:
+                g += weight_decay * p
+            if name == "SGD":
+                velocity[i] = momentum * velocity[i] + g
+                flat[i] = p - lr * (g + momentum * velocity[i] if nesterov else velocity[i])
+                continue
+            m[i] = betas[0] * m[i] + (1 - betas[0]) * g
+            v[i] = betas[1] * v[i] + (1 - betas[1]) * g**2
+            mean, square = m[i] / (1 - betas[0] ** t), v[i] / (1 - betas[1] ** t)
+            flat[i] = p - lr * mean / (math.sqrt(square) + eps)
+    return values
+
+
+# ------------------------------------------------------------------ the rules
+
+
+@every_rule
+def test_ten_steps_equal_the_recurrence_written_out(name, options):
+    p = tg.Tensor(start(np.float64))
+    steps(CLASSES[name]([p], **options))
+    expected = by_hand(name, start(np.float64), 10, **options)
+    np.testing.assert_allclose(p.data, expected, rtol=1e-13, atol=1e-14)
+
+
+@every_rule
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ten_steps_equal_pytorch(name, options, dtype):
+    torch = pytest.importorskip("torch")
+    ours = tg.Tensor(start(dtype))
+    steps(CLASSES[name]([ours], **options))
+    theirs = torch.tensor(start(dtype), requires_grad=True)
+    optimizer = getattr(torch.optim, name)([theirs], **options)
+    for k in range(10):
+        theirs.grad = torch.tensor(gradient(k, theirs.detach().numpy()))
+        optimizer.step()
+    tolerance = 1e-6 if dtype is np.float32 else 1e-13
+    np.testing.assert_allclose(ours.data, theirs.detach().numpy(), rtol=tolerance, atol=tolerance)
+    assert ours.dtype == dtype
+
+
+@every_class
+def test_a_quadratic_is_minimised(cls):
+    p = tg.Tensor([3.0, -4.0])
+    optimizer = cls([p], lr=0.1, weight_decay=0)
+    for _ in range(400):
+        optimizer.zero_grad()
+        ((p - [1.0, 2.0]).square() * [1.0, 3.0]).sum().backward()
+        optimizer.step()
+    np.testing.assert_allclose(p.data, [1.0, 2.0], atol=0.02)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e6])
+def test_the_first_step_of_adam_is_lr_whatever_the_size_of_the_gradient(size):
+    """Case 100: without the correction of the bias it would be 3.16 lr."""
+    p = tg.Tensor([1.0, 1.0])
+    p.grad = [size, -size]
+    Adam([p], lr=0.01).step()
+    np.testing.assert_allclose(p.data, [0.99, 1.01], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"), [(SGD, {"momentum": 0.9}), (Adam, {}), (AdamW, {"weight_decay": 0})]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_gradient_of_zero_changes_nothing_at_the_first_step(cls, options, dtype):
+    """Case 100."""
+    p = tg.Tensor(start(dtype))
+    p.grad = np.zeros_like(p.data)
+    cls([p], lr=0.1, **options).step()
+    np.testing.assert_array_equal(p.data, start(dtype))
+
+
+def test_decay_goes_through_the_averages_in_adam_and_past_them_in_adamw():
+    """Case 100: with a zero gradient L2 takes a full step, decoupled decay a share."""
+    results = []
+    for cls in (Adam, AdamW):
+        p = tg.Tensor([2.0])
+        p.grad = [0.0]
+        cls([p], lr=0.1, weight_decay=0.5).step()
+        results.append(p.data[0])
+    np.testing.assert_allclose(results, [2 - 0.1, 2 * (1 - 0.1 * 0.5)], rtol=1e-6)
+
+
+@every_rule
+def test_an_update_on_tensors_has_the_bits_of_one_on_arrays(name, options):
+    """It can be recorded: it dispatches, and branches on nothing that it computes."""
+    optimizer = CLASSES[name]([tg.Tensor(start(np.float32))], **options)
+    steps(optimizer, 2)
+    p, state = optimizer.params[0].data, optimizer.state[0]
+    args = p, gradient(2, p), state, np.array(optimizer.lr)
+    expected, expected_state = optimizer.update(*args)
+    p, g, _, lr = (tg.tensor(arg) if isinstance(arg, np.ndarray) else arg for arg in args)
+    found, found_state = optimizer.update(p, g, {k: tg.tensor(a) for k, a in state.items()}, lr)
+    assert isinstance(found, tg.Tensor)
+    np.testing.assert_array_equal(found.data, expected)
+    for key, value in expected_state.items():
+        np.testing.assert_array_equal(found_state[key].data, value)
+
+
+@every_rule
+def test_an_update_writes_to_none_of_its_arguments(name, options):
+    optimizer = CLASSES[name]([tg.Tensor(start(np.float64))], **options)
+    p, lr = start(np.float64), np.array(0.1)
+    state = optimizer.init(p)
+    arrays = [p, gradient(0, p), lr, *state.values()]
+    for array in arrays:
+        array.flags.writeable = False
+    optimizer.update(p, arrays[1], state, lr)
+
+
+# ------------------------------------------------------------------ parameters of all kinds
+
+
+@every_rule
+def test_blocks_have_the_bits_of_whole_arrays(name, options, monkeypatch):
+    """The last block is a short one."""
+    results = []
+    for block in (1000, 7):
+        monkeypatch.setattr(base, "_BLOCK", block)
+        p = tg.Tensor(start(np.float32, (5, 6)))
+        optimizer = CLASSES[name]([p], **options)
+        steps(optimizer, 3)
+        results.append([p.data, *optimizer.state[0].values()])
+    for whole, blocks in zip(*results, strict=True):
+        np.testing.assert_array_equal(whole, blocks)
+
+
+@every_class
+@pytest.mark.parametrize("kind", ["transposed", "strided", "reversed", "gradient", "reassigned"])
+def test_memory_of_any_layout_equals_a_copy_in_c_order(cls, kind, monkeypatch):
+    monkeypatch.setattr(base, "_BLOCK", 4)
+    x = start(np.float64, (4, 4))
+    array = {"transposed": x.T, "strided": np.repeat(x, 2, 1)[:, ::2], "reversed": x[::-1]}.get(
+        kind, x
+    )
+    p = tg.as_tensor(array).requires_grad_()
+    q = tg.Tensor(array)
+    ours, reference = cls([p], lr=0.1), cls([q], lr=0.1)
+    for k in range(3):
+        g = gradient(k, q.data)
+        p.grad = np.asfortranarray(g) if kind == "gradient" else g
+        q.grad = g
+        ours.step()
+        reference.step()
+        if kind == "reassigned":
+            p.data = np.asfortranarray(p.data)
+    np.testing.assert_array_equal(p.data, q.data)
+
+
+@every_class
+def test_numbers_and_empty_parameters(cls):
+    scalar, empty, value = tg.Tensor(2.0), tg.Tensor(np.zeros((0, 3))), tg.Value(2.0)
+    optimizer = cls([scalar, empty, value], lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        (scalar * scalar + empty.sum()).backward()
+        (value * value).backward()
+        optimizer.step()
+    assert scalar.data.shape == ()
+    assert float(scalar) == float(value) < 2.0
+    assert isinstance(value.data, np.float64)
+    assert empty.shape == (0, 3)
+
+
+@every_class
+def test_the_array_of_a_parameter_stays_the_same_object(cls):
+    """Views of it, and an array it was made on without a copy, see the new values."""
+    for shape in ((), (3,), (300, 300)):
+        p = tg.Tensor(np.ones(shape))
+        array = p.data
+        p.grad = np.ones(shape)
+        cls([p], lr=0.1).step()
+        assert p.data is array
+        assert (array < 1).all()
+
+
+@every_class
+def test_a_graph_from_before_the_step_refuses_the_new_values(cls):
+    """Case 62b: a step is a write."""
+    p = tg.Tensor([1.0, 2.0])
+    loss = (p * p).sum()
+    loss.backward()
+    cls([p], lr=0.1).step()
+    with pytest.raises(RuntimeError, match="changed"):
+        loss.backward()
+
+
+def test_gradients_of_nan_and_infinity_do_not_stop_a_step_half_way():
+    p, q = tg.Tensor([1.0, 1.0, 1.0]), tg.Tensor([1.0])
+    p.grad, q.grad = [np.nan, np.inf, 1e300], [1.0]
+    optimizer = Adam([p, q], lr=0.1)
+    with np.errstate(all="raise"):
+        optimizer.step()
+    assert np.isnan(p.data[:2]).all()
+    np.testing.assert_allclose(q.data, [0.9])
+
+
+# ------------------------------------------------------------------ what a step needs
+
+
+@every_class
+def test_a_parameter_without_gradient_is_skipped(cls):
+    """Case 99: and it does not count a step."""
+    p, q, frozen = tg.Tensor([1.0]), tg.Tensor([1.0]), tg.Tensor([1.0], requires_grad=False)
+    optimizer = cls([p, q, frozen], lr=0.1)
+    p.grad = [1.0]
+    assert (q.grad == 0).all()  # to read it is not to reach it
+    optimizer.step()
+    assert (float(p.data[0]), float(q.data[0]), float(frozen.data[0])) == (
+        pytest.approx(0.9, abs=1e-3), 1.0, 1.0,
+    )  # fmt: skip
+    assert [float(state.get("step", 0)) for state in optimizer.state[1:]] == [0.0, 0.0]
+
+
+@every_class
+def test_a_step_before_any_gradient_is_an_error(cls):
+    """Case 99."""
+    p = tg.Tensor([1.0])
+    optimizer = cls([p], lr=0.1)
+    with pytest.raises(RuntimeError, match=r"call loss\.backward\(\) first"):
+        optimizer.step()
+    p.grad = [1.0]
+    optimizer.zero_grad()
+    with pytest.raises(RuntimeError, match="backward"):
+        optimizer.step()
+    p.grad = [1.0]
+    p.requires_grad = False
+    with pytest.raises(RuntimeError, match="frozen"):
+        optimizer.step()
+    assert p.data[0] == 1.0
+
+
+def test_read_only_memory_is_found_before_anything_changes():
+    array = np.ones(3)
+    array.flags.writeable = False
+    p, q = tg.Tensor([1.0]), tg.as_tensor(array).requires_grad_()
+    p.grad, q.grad = [1.0], np.ones(3)
+    optimizer = SGD([p, q], lr=0.1)
+    with pytest.raises(ValueError, match=r"parameter 1 \(3,\) is read-only"):
+        optimizer.step()
+    assert p.data[0] == 1.0
+    q.requires_grad = False
+    optimizer.step()
+    assert p.data[0] < 1.0
+
+
+# ------------------------------------------------------------------ arguments
+
+
+class Model:
+    def parameters(self):
+        return [tg.Tensor([1.0])]
+
+
+def leaf():
+    return tg.Tensor([1.0])
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ([], ValueError, "empty"),
+        (iter(()), ValueError, "only once"),
+        (Model(), TypeError, r"Model; give its parameters: model\.parameters\(\)"),
+        (leaf(), TypeError, "params is a Tensor; expected a list"),
+        ({"w": leaf()}, TypeError, "params is a dict"),
+        ({leaf()}, TypeError, "fixed order"),
+        (3, TypeError, "params is a int"),
+        (None, TypeError, "params is a NoneType"),
+        ([leaf(), np.ones(2)], TypeError, "ndarray at 1; expected a Tensor"),
+        (["w"], TypeError, "str at 0"),
+        ([leaf() * 2], TypeError, r"a result \(of multiply\) at 0"),
+        ([tg.Tensor([1, 2])], TypeError, "int64 at 0; expected floats"),
+        ([(p := leaf()), leaf(), p], ValueError, "params 0 and 2 are the same Tensor"),
+    ],
+)
+@every_class
+def test_wrong_parameters_are_refused(cls, params, error, message):
+    """Case 99."""
+    with pytest.raises(error, match=message):
+        cls(params, lr=0.1)
+
+
+def test_equal_parameters_and_generators_are_taken():
+    """Case 94: two parameters with the same values are two parameters."""
+    optimizer = SGD((tg.Tensor([1.0]) for _ in range(2)), lr=0.1)
+    assert len(optimizer.params) == 2
+
+
+@pytest.mark.parametrize(
+    ("cls", "options", "message"),
+    [
+        (SGD, {"lr": -0.1}, r"lr is -0\.1; expected a finite number >= 0"),
+        (Adam, {"lr": math.nan}, "lr is nan"),
+        (AdamW, {"lr": math.inf}, "lr is inf"),
+        (SGD, {"lr": 0.1, "momentum": -1}, "momentum is -1; expected a number >= 0 and < 1"),
+        (SGD, {"lr": 0.1, "momentum": 1.0}, r"momentum is 1\.0"),
+        (SGD, {"lr": 0.1, "weight_decay": -1e-4}, r"weight_decay is -0\.0001"),
+        (SGD, {"lr": 0.1, "nesterov": True}, "nesterov=True needs a momentum"),
+        (Adam, {"betas": (1.0, 0.999)}, r"betas\[0\] is 1\.0"),
+        (AdamW, {"betas": (0.9, -0.1)}, r"betas\[1\] is -0\.1"),
+        (Adam, {"eps": -1e-8}, "eps is -1e-08"),
+        (Adam, {"eps": 0.0}, "eps is 0.0, too small for float64"),
+        (AdamW, {"weight_decay": -1}, "weight_decay is -1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(cls, options, message):
+    """Case 99."""
+    with pytest.raises(ValueError, match=message):
+        cls([leaf()], **options)
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"), [(SGD, {"lr": "fast"}), (SGD, {"lr": None}), (Adam, {"betas": 0.9})]
+)
+def test_what_is_no_number_is_refused(cls, options):
+    with pytest.raises(TypeError, match="expected"):
+        cls([leaf()], **options)
+
+
+def test_an_eps_that_float16_rounds_to_zero_is_refused():
+    """It would turn a gradient of 0 into NaN."""
+    p = tg.Tensor(np.ones(2, np.float16))
+    with pytest.raises(ValueError, match=r"too small for float16.*such as 1e-4"):
+        Adam([p])
+    p.grad = np.zeros(2, np.float16)
+    Adam([p], eps=1e-4).step()
+    np.testing.assert_array_equal(p.data, [1, 1])
+
+
+def test_the_learning_rate_can_be_read_and_set():
+    p = tg.Tensor([1.0])
+    optimizer = SGD([p], lr=0.5)
+    optimizer.lr = optimizer.lr / 2
+    p.grad = [1.0]
+    optimizer.step()
+    assert p.data[0] == 0.75
+    with pytest.raises(ValueError, match=r"lr is -1"):
+        optimizer.lr = -1
+    assert optimizer.lr == 0.25
+
+
+# ------------------------------------------------------------------ saving
+
+
+@every_rule
+def test_saved_and_continued_equals_not_interrupted(name, options):
+    """Case 109, within one process: to the bit."""
+    p = tg.Tensor(start(np.float32))
+    whole = CLASSES[name]([p], **options)
+    steps(whole, 4)
+    saved, values = whole.state_dict(), p.data.copy()
+    whole.lr = 0.003
+    steps(whole, 3, first=4)
+
+    q = tg.Tensor(values)
+    resumed = CLASSES[name]([q], **options)
+    resumed.load_state_dict(saved)
+    assert resumed.lr == options["lr"]
+    resumed.lr = 0.003
+    steps(resumed, 3, first=4)
+    np.testing.assert_array_equal(p.data, q.data)
+
+
+def test_the_saved_state_is_plain_arrays_by_position_and_a_copy(tmp_path):
+    p, q = tg.Tensor(start(np.float32)), tg.Tensor([1.0])
+    optimizer = Adam([p, q])
+    saved = optimizer.state_dict()
+    assert list(saved) == ["lr", "0.step", "0.m", "0.v", "1.step", "1.m", "1.v"]
+    assert all(type(array) is np.ndarray for array in saved.values())
+    assert saved["0.m"].dtype == np.float32
+    steps(optimizer, 1)
+    assert not saved["0.m"].any()
+    np.savez(tmp_path / "state.npz", **optimizer.state_dict())
+    with np.load(tmp_path / "state.npz", allow_pickle=False) as file:
+        Adam([p, q]).load_state_dict(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: state.pop("0.m"), "0.m: missing"),
+        (lambda state: state.update(extra=np.ones(1)), "extra: unexpected"),
+        (lambda state: state.update({"1.step": state.pop("0.step")}), "0.step: missing\n.*1.step"),
+        (lambda state: state.update({"0.v": np.ones(4, np.float32)}), r"0\.v: float32 \(4,\), exp"),
+        (lambda state: state.update({"0.v": np.ones((3, 4))}), "0.v: float64.*expected float32"),
+        (lambda state: state.update(lr=np.array(-1.0)), r"lr is -1\.0"),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(change, message):
+    """Case 101."""
+    optimizer = Adam([tg.Tensor(start(np.float32))])
+    steps(optimizer, 1)
+    wrong = optimizer.state_dict()
+    change(wrong)
+    for array in wrong.values():
+        array += 1
+    wrong["lr"] -= 1
+    before = optimizer.state_dict()
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict(wrong)
+    for name, array in optimizer.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_a_state_that_is_no_mapping_is_refused():
+    with pytest.raises(TypeError, match="expected a dict"):
+        SGD([leaf()], lr=0.1).load_state_dict([1, 2])
+
+
+# ------------------------------------------------------------------ Ctrl-C
+
+
+class Interrupted(SGD):
+    """Is interrupted in the middle of the first update."""
+
+    def update(self, param, grad, state, lr):
+        if param.size == 1:
+            signal.raise_signal(signal.SIGINT)
+        return super().update(param, grad, state, lr)
+
+
+def test_ctrl_c_waits_until_all_parameters_are_changed():
+    p, q = tg.Tensor([1.0]), tg.Tensor([1.0, 1.0])
+    p.grad, q.grad = [1.0], [1.0, 1.0]
+    optimizer = Interrupted([p, q], lr=0.5)
+    with pytest.raises(KeyboardInterrupt):
+        optimizer.step()
+    np.testing.assert_array_equal(p.data, [0.5])
+    np.testing.assert_array_equal(q.data, [0.5, 0.5])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_held_back_twice_ctrl_c_comes_after_the_outer_block():
+    reached = []
+
+    def held_back_twice():
+        with uninterrupted():
+            with uninterrupted():
+                signal.raise_signal(signal.SIGINT)
+            reached.append("outer")
+        reached.append("after")
+
+    with pytest.raises(KeyboardInterrupt):
+        held_back_twice()
+    assert reached == ["outer"]
+
+
+def test_an_ignored_ctrl_c_stays_ignored():
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def test_a_step_in_another_thread():
+    p = tg.Tensor([1.0])
+    p.grad = [1.0]
+    thread = threading.Thread(target=SGD([p], lr=0.5).step)
+    thread.start()
+    thread.join()
+    assert p.data[0] == 0.5
