@@ -19,13 +19,15 @@ def loss_curve(folder: Path) -> None:
     """Draw the training that README.md shows."""
     tg.manual_seed(0)
     data = tg.data.digits()
-    model = tg.nn.MLP(784, [64, 10], activation="relu", output_activation=None)
+    model = tg.nn.MLP(784, [128, 10], activation="relu", output_activation=None)
     history = tg.fit(
         model,
         (data.x_train, data.y_train),
+        loss=tg.nn.cross_entropy,
+        optimizer=tg.optim.Adam(model.parameters(), lr=0.002),
+        epochs=8,
         validation=(data.x_test, data.y_test),
-        metrics=["accuracy"],
-        epochs=5,
+        metrics="accuracy",
         verbose=0,
     )
     history.plot(folder / "loss_curve.png")
@@ -36,7 +38,8 @@ def spirals(folder: Path) -> None:
     tg.manual_seed(0)
     x, y = tg.data.make_spirals(300, rng=0)
     model = tg.nn.MLP(2, [32, 32, 3], output_activation=None)
-    tg.fit(model, (x, y), epochs=100, verbose=0)
+    adam = tg.optim.Adam(model.parameters(), lr=0.01)
+    tg.fit(model, (x, y), loss=tg.nn.cross_entropy, optimizer=adam, epochs=100, verbose=0)
     tg.viz.plot_decision_boundary(model, x, y, path=folder / "spirals.png")
 
 

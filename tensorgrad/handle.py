@@ -368,8 +368,11 @@ def recomputed(root: Node) -> Any:
     stack = [root]
     while stack:
         node = stack[-1]
-        if node.out is not None or node in values:
-            values.setdefault(node, node.out)
+        if node not in values:
+            value = _kept_value(node)
+            if value is not None:
+                values[node] = value
+        if node in values:
             stack.pop()
             continue
         missing = [
@@ -392,9 +395,18 @@ def recomputed(root: Node) -> Any:
             values[parent] if parent is not None and value is parent else value
             for parent, value in zip(node.parents, node.inputs, strict=True)
         ]
-        values[node] = node.op.forward(*inputs, **node.params)
+        with np.errstate(all="ignore"):  # what there was to warn of has been said
+            values[node] = node.op.forward(*inputs, **node.params)
         stack.pop()
     return values[root]
+
+
+def _kept_value(node: Node) -> Any:
+    """Return the result of a node from where it still is: the node, or a living handle on it."""
+    handle = None if node.handle is None else node.handle()
+    if handle is not None and handle._node is node and hasattr(handle, "_data"):
+        return handle._data
+    return node.out
 
 
 def _restored(kind: type[Handle], data: Any, records: bool, label: str) -> Handle:

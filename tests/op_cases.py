@@ -490,9 +490,9 @@ def _indexing() -> list[Case]:
         row("scatter 0-d", lambda g: index.scatter(g, template=(0,), shape=(2,)), normal(),
             reference=lambda g: np.stack([g, np.zeros_like(g)]), holomorphic=True),
         _same("take_along_axis", lambda x, i: np.take_along_axis(x, i, axis=1), normal(2, 3),
-              data=(np.array([[2, 0, 2], [1, 1, 0]]),)),
+              data=(np.array([[2, 0, 2], [1, 1, 0]]),), stands_in=False),
         _same("take_along_axis broadcast", lambda x, i: np.take_along_axis(x, i, axis=1),
-              normal(3, 3), data=(np.array([[2, 0]]),)),
+              normal(3, 3), data=(np.array([[2, 0]]),), stands_in=False),
     ]  # fmt: skip
     return rows
 

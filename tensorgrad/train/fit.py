@@ -74,7 +74,7 @@ def fit(
         and the last batch holds what is left.  Or an iterable of batches `(x, y)`, which is passed
         once per epoch in its own order.
     loss
-        A function (prediction, target) that returns the mean over the batch, one number as a Tensor.
+        A function (prediction, target) that returns the mean over a batch, one number as a Tensor.
     optimizer
         Over the parameters of the model.
     epochs

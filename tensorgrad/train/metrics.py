@@ -224,7 +224,7 @@ def as_batches(
     TypeError
         If it is neither.
     ValueError
-        If the arrays differ in length, there is no sample, or an iterator is to be passed repeatedly.
+        If the arrays differ in length, there is no sample, or an iterator is to be passed again.
     """
     arrays = (np.ndarray, Tensor)
     source: Iterable[Any] = data

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..graph import Leaf, Node, last_write, topological_order
+from ..graph import Leaf, Node, topological_order
 from ..recording import NUMBERS
 from ..tensor import Tensor, handle_of, inputs_of
 from .render import RenderError, drawing_class
@@ -123,10 +123,9 @@ def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR", max_nodes: 
     _check_size(root, max_nodes)
     dot = drawing_class()(format=format, graph_attr={"rankdir": rankdir})
     tensors = _inputs_first(root)
-    values = _values(tensors)
     names = {tensor: str(number) for number, tensor in enumerate(tensors)}
     for tensor, name in names.items():
-        dot.node(name, _record(tensor, values[tensor]), shape="record")
+        dot.node(name, _record(tensor), shape="record")
         if not tensor._op:
             continue
         op = f"op{name}"
@@ -222,54 +221,32 @@ def _check_size(root: Tensor, max_nodes: int) -> None:
 def _inputs_first(root: Tensor) -> list[Tensor]:
     """List the tensors of a graph, each after those it was computed from; the same each time."""
     order = [] if root._node is None else topological_order(root._node)
+    # What a rule will read of an input is that input's value.
+    kept = {
+        parent: value
+        for node in order
+        for parent, value in zip(node.parents, node.inputs, strict=True)
+        if parent is not None and value is not parent
+    }
     listed: dict[Tensor, None] = {}
     for node in reversed(order):
-        tensor = handle_of(node, type(root))
+        tensor = handle_of(node, type(root), kept.get(node))
         listed.update(dict.fromkeys(inputs_of(tensor)))
         listed[tensor] = None
     return [*listed] or [root]
 
 
-def _values(tensors: list[Tensor]) -> dict[Tensor, Any]:
-    """Return the data of each tensor, None where they are gone; the inputs come first."""
-    values: dict[Tensor, Any] = {}
-    nodes = [tensor._node for tensor in tensors if tensor._node is not None]
-    # What a rule will read of an input is that input's value.
-    known = {
-        parent: value
-        for node in nodes
-        for parent, value in zip(node.parents, node.inputs, strict=True)
-        if parent is not None and value is not parent
-    }
-    for tensor in tensors:
-        node = tensor._node
-        value = getattr(tensor, "_data", None)
-        if value is None and node is not None:
-            # One step for each: a handle's own `data` would start at what the graph keeps.
-            value = known[node] if node in known else _computed(node, known)
-        if node is not None:
-            known[node] = value
-        values[tensor] = value
-    return values
-
-
-def _computed(node: Node, known: dict[Node, Any]) -> Any:
-    """Compute a result from those of its inputs; None if one is gone, or written since."""
-    assert node.op is not None
-    inputs = []
-    for parent, value in zip(node.parents, node.inputs, strict=True):
-        if parent is not None and last_write(parent) > node.time:
-            return None
-        inputs.append(known[parent] if parent is not None and value is parent else value)
-    if any(value is None for value in inputs):
+def _value(tensor: Tensor) -> Any:
+    """Return the data of a tensor, None where they are gone."""
+    try:
+        return tensor.data
+    except ValueError:
         return None
-    with np.errstate(all="ignore"):
-        return node.op.forward(*inputs, **node.params)
 
 
-def _record(tensor: Tensor, value: Any) -> str:
+def _record(tensor: Tensor) -> str:
     """Return the label of a tensor's record."""
-    node = tensor._node
+    node, value = tensor._node, _value(tensor)
     grad = None
     if node is not None and (not isinstance(node, Leaf) or node.reached):
         grad = node.grad
