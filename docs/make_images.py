@@ -27,7 +27,6 @@ def loss_curve(folder: Path) -> None:
         optimizer=tg.optim.Adam(model.parameters(), lr=0.002),
         epochs=8,
         validation=(data.x_test, data.y_test),
-        metrics="accuracy",
         verbose=0,
     )
     history.plot(folder / "loss_curve.png")

@@ -3,6 +3,7 @@
 The public names, nothing else.
 """
 
+from . import data, nn, optim, scalar, viz
 from .creation import (
     arange,
     eye,
@@ -85,14 +86,17 @@ from .numpy_api import (
 from .random import manual_seed
 from .tensor import Tensor, Value, as_tensor
 from .testing import check_grads
+from .train import History, accuracy, evaluate, fit
 from .transforms import gradients
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "History",
     "Tensor",
     "Value",
     "abs",
+    "accuracy",
     "add",
     "arange",
     "arccos",
@@ -105,14 +109,17 @@ __all__ = [
     "concatenate",
     "cos",
     "cosh",
+    "data",
     "divide",
     "dot",
     "einsum",
     "enable_grad",
+    "evaluate",
     "exp",
     "expand_dims",
     "expm1",
     "eye",
+    "fit",
     "flip",
     "full",
     "full_like",
@@ -136,9 +143,11 @@ __all__ = [
     "moveaxis",
     "multiply",
     "negative",
+    "nn",
     "no_grad",
     "ones",
     "ones_like",
+    "optim",
     "outer",
     "pad",
     "power",
@@ -148,6 +157,7 @@ __all__ = [
     "ravel",
     "relu",
     "reshape",
+    "scalar",
     "set_default_dtype",
     "sigmoid",
     "sign",
@@ -170,6 +180,7 @@ __all__ = [
     "tensor",
     "transpose",
     "var",
+    "viz",
     "where",
     "zeros",
     "zeros_like",

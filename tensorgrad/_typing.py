@@ -18,7 +18,8 @@ Shape: TypeAlias = tuple[int, ...]
 Axis: TypeAlias = int | tuple[int, ...] | None
 Index: TypeAlias = Any
 DTypeLike: TypeAlias = Any
-SeedLike: TypeAlias = np.random.Generator | int | None
-"""A generator, the seed of a new one, or None for the default generator."""
+SeedLike: TypeAlias = "np.random.Generator | int | None"
+"""A generator, the seed of a new one, or None for the default generator.  (As text: NumPy imports
+its random module when it is first named, which takes a tenth of its own import.)"""
 
 ShapeLike: TypeAlias = int | Sequence[int]

@@ -5,11 +5,17 @@ Lowest floor: imports NumPy alone.  NumPy's global random state is never touched
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ._typing import SeedLike
 
-_default = np.random.default_rng()
+
+@functools.cache
+def _default() -> np.random.Generator:
+    """Return the one default generator, made when it is first needed."""
+    return np.random.default_rng()
 
 
 def manual_seed(seed: int) -> np.random.Generator:
@@ -33,14 +39,15 @@ def manual_seed(seed: int) -> np.random.Generator:
     >>> first == tg.manual_seed(7).random()
     True
     """
-    _default.bit_generator.state = np.random.default_rng(seed).bit_generator.state
-    return _default
+    generator = _default()
+    generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+    return generator
 
 
 def as_generator(rng: SeedLike) -> np.random.Generator:
     """Return `rng` itself, a generator seeded with an integer, or the default one for None."""
     if rng is None:
-        return _default
+        return _default()
     if isinstance(rng, np.random.Generator):
         return rng
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):

@@ -83,7 +83,7 @@ def test_a_wrong_third_order_is_found() -> None:
 
 
 def test_a_lost_graph_is_found() -> None:
-    with pytest.raises(AssertionError, match=r"got gradient 0, expected [^0]"):
+    with pytest.raises(AssertionError, match=r"got gradient 0, expected -?\d"):
         check_grads(lambda x: x.detach() * 2, POINTS)
 
 

@@ -6,7 +6,8 @@ made: `mnist_10k.md`, beside this file.
 
 from __future__ import annotations
 
-from importlib import resources
+import io
+import pkgutil
 
 import numpy as np
 
@@ -48,9 +49,10 @@ def digits(as_float: bool = True) -> Split:
     >>> digits(as_float=False).x_test.shape
     (2000, 28, 28)
     """
-    source = resources.files(__package__).joinpath("mnist_10k.npz")
-    # Opened by importlib, so that a package inside a zip file works as well.
-    with source.open("rb") as file, np.load(file, allow_pickle=False) as members:
+    # Read by the import system, so that a package inside a zip file works as well.
+    file = pkgutil.get_data(__package__, "mnist_10k.npz")
+    assert file is not None  # the file belongs to the package
+    with np.load(io.BytesIO(file), allow_pickle=False) as members:
         images, labels = members["images"], members["labels"].astype(np.int64)
     x = pixels(images, as_float)
     return Split(x[:_TRAIN], labels[:_TRAIN], x[_TRAIN:], labels[_TRAIN:])
