@@ -23,6 +23,9 @@ def machine(settings_in_words: str) -> Table:
         ("versions", ", ".join(f"{name} {version}" for name, version in compared.items())),
         ("run", f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {settings_in_words}"),
     ]
+    if hasattr(os, "getloadavg"):
+        # Somebody else's threads double the time of every product: such a run is for nothing.
+        rows.append(("others", f"{os.getloadavg()[0]:.2f} processes busy in the minute before"))
     return Table("machine", "Measured on", ("what", "which"), rows, words=(0, 1))
 
 

@@ -3,8 +3,8 @@
     python examples/mnist_mlp.py                    8,000 digits that come with tensorgrad
     python examples/mnist_mlp.py --fashion DIR      60,000 clothes, from the IDX files in DIR
 
-A network of one hidden layer (784-256-10, relu) reaches about 97.5 % on 2,000 digits that it has
-never seen, in a few seconds.  Every run gives the same weights, to the bit.
+A network of one hidden layer (784-256-10, relu) reaches about 97 % on 2,000 digits that it has
+never seen, in a few seconds (88 % on 10,000 clothes, in half a minute).  Every run gives the same weights, to the bit.
 """
 
 import argparse
@@ -58,12 +58,14 @@ def main():
     print(model)
     history = fit(
         model,
-        Shifted(x, y, batch_size=64, rng=rng),
+        # Clothes fill their pictures, and gain nothing from being moved.
+        (x, y) if args.fashion else Shifted(x, y, batch_size=64, rng=rng),
         loss=nn.cross_entropy,
-        optimizer=optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.1),
+        optimizer=optim.AdamW(model.parameters(), lr=2e-3),
         epochs=epochs,
         validation=(x_test, y_test),
         metrics="accuracy",
+        rng=rng,
     )
 
     accuracy = evaluate(model, (x_test, y_test), metrics="accuracy")["accuracy"]
@@ -83,8 +85,7 @@ def main():
         save_graph(loss, args.out / "graph.svg")
     except RenderError as error:
         print(error)
-    for path in sorted(args.out.iterdir()):
-        print(f"wrote {path}")
+    print(f"the curves, the table and the graph of the network are in {args.out}")
 
 
 if __name__ == "__main__":

@@ -42,8 +42,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     history.plot(args.out / "history.png", log_y=True)
     plot_decision_boundary(model, x, y, path=args.out / "boundary.png")
-    for path in sorted(args.out.iterdir()):
-        print(f"wrote {path}")
+    print(f"the curves and the boundary are in {args.out}")
 
 
 if __name__ == "__main__":

@@ -97,10 +97,8 @@ class _Pass:
             if wanted is not None:
                 if node in wanted:
                     handed_out[node] = g
-            elif not node.shape:
-                node.grad = g
-            elif node.keeps_grad:
-                node.grad = g.copy()
+            elif not node.shape or node.keeps_grad:
+                node.grad = g if isinstance(g, np.generic) else g.copy()
             if node.time != now:
                 _check_unchanged(node)
             op, out, params = node.op, node.out, node.params
@@ -120,7 +118,7 @@ class _Pass:
                 else:
                     gx = rule(g, out, inputs[0])
                 if careful:
-                    gx = _strong_zero(node, self.lower(g), gx, self.lower, parent)
+                    gx = _strong_zero(node, rule, self.lower(g), gx, self.lower, parent)
                 try:
                     fits = gx.dtype is parent.dtype and gx.shape == parent.shape
                 except AttributeError:  # no array at all
@@ -183,8 +181,13 @@ def _fitted(op: Op, gx: Any, parent: Node) -> Any:
     return gx if gx.dtype == parent.dtype else gx.astype(parent.dtype)
 
 
-def _strong_zero(node: Node, g: Any, gx: Any, lower: Callable[[Any], Any], parent: Node) -> Any:
-    """Replace the NaN that came from `0 * inf` or `0 * nan` by the zero of its cotangent."""
+def _strong_zero(
+    node: Node, rule: Rule, g: Any, gx: Any, lower: Callable[[Any], Any], parent: Node
+) -> Any:
+    """Replace the NaN that came of `0 * inf` or `0 * nan` by 0.
+
+    The 0 is that of the cotangent, or, of an op that selects, what was not selected.
+    """
     op = node.op
     assert op is not None
     zero = g == 0
@@ -196,6 +199,8 @@ def _strong_zero(node: Node, g: Any, gx: Any, lower: Callable[[Any], Any], paren
             zero = np.reshape(zero, _kept_dims(parent.shape, axis))
     elif not op.elementwise:
         return gx
+    if op.selects:
+        zero = zero | (rule(np.ones_like(g), node.out, *node.inputs, **node.params) == 0)
     poisoned = np.isnan(lower(gx)) & zero
     return np.where(poisoned, 0.0, gx) if poisoned.any() else gx
 

@@ -813,11 +813,13 @@ def _named_subscripts(operands: Sequence[Any]) -> tuple[Any, ...]:
 # --- NumPy's names --------------------------------------------------------------------------------
 
 
-def _take_along_axis(arr: ArrayLike, indices: Any, axis: int) -> Tensor:
+def _take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Tensor:
     """Pick along one axis: an index array there, ranges on the other axes."""
     tensor = as_tensor(arr)
+    if axis is None:
+        tensor, axis = tensor.ravel(), 0
     axis %= tensor.ndim
-    full = np.ix_(*(np.arange(n) for n in indices.shape))
+    full = np.ix_(*(np.arange(n) for n in tensor.shape))
     return tensor[(*full[:axis], indices, *full[axis + 1 :])]
 
 
@@ -900,6 +902,7 @@ NUMPY_TABLE.update(
         np.zeros: _constant(np.zeros),
         np.ones: _constant(np.ones),
         np.eye: _constant(np.eye),
+        np.arange: _constant(np.arange),
         np.zeros_like: zeros_like,
         np.ones_like: ones_like,
         np.full_like: full_like,

@@ -39,6 +39,7 @@ class Op:
     rules: tuple[Rule | None, ...]
     joint: bool
     elementwise: bool
+    selects: bool
     view: bool
     groups: Callable[..., Axis] | None
     reads: tuple[Reads, ...]
@@ -97,6 +98,7 @@ def op(
     symbol: str | None = None,
     joint: Rule | None = None,
     elementwise: bool = False,
+    selects: bool = False,
     view: bool = False,
     groups: Callable[..., Axis] | None = None,
 ) -> Op:
@@ -120,6 +122,9 @@ def op(
     elementwise
         Each element of the result depends on one element of each input, after broadcasting.
         The engine sums the cotangents back to the inputs' shapes, so the rules need not.
+    selects
+        The derivative is 0 where the forward takes nothing of an input.  The rules may multiply by
+        a mask, and an infinite cotangent stops there all the same.
     view
         The result may share memory with the first input.
     groups
@@ -150,6 +155,7 @@ def op(
         rules=all_rules,
         joint=joint is not None,
         elementwise=elementwise,
+        selects=selects,
         view=view,
         groups=groups,
         reads=tuple(() if rule is None else _reads(rule) for rule in all_rules),

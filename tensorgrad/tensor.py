@@ -301,7 +301,7 @@ class Tensor(Handle):
         alone = sys.getrefcount(self._data) == 2 and _owned(self._data)
         inputs = [self._data if self.shape else self.data, unwrapped(value), *arrays]
         if alone:
-            inputs[0][index.filled(template, tuple(arrays))] = inputs[1]
+            index.write(*inputs, template=template)
             out = inputs[0]
         else:
             out = index.assign.forward(*inputs, template=template)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
+import numpy as np
+
 from . import backprop
 from ._typing import Array, ArrayLike
 from .arguments import checked_seed
@@ -124,7 +126,8 @@ def gradients(
         if found is not None and found in grads:
             result = grads[found] if create_graph else _own(grads[found])
         elif allow_unused:
-            result = tensor.detach() * 0 if create_graph else tensor.data * 0
+            zeros = np.zeros_like(tensor.data)
+            result = made(Tensor, zeros) if create_graph else zeros
         else:
             raise RuntimeError(
                 f"the output does not depend on input {position} (shape {tensor.shape}): it is "

@@ -45,7 +45,7 @@ def dedented(fence: re.Match[str]) -> str:
 def blocks(text: str) -> Iterator[Block]:
     """Yield the blocks of Python of a page, each with the output that follows it."""
     fences = list(FENCE.finditer(text))
-    for fence, after in zip(fences, [*fences[1:], None], strict=True):
+    for fence, after in zip(fences, [*fences, None][1:], strict=True):
         language, _, info = fence["info"].strip().partition(" ")
         if language != "python":
             continue

@@ -58,13 +58,15 @@ def _power_base(g: Any, _out: Any, x: Any, y: Any) -> Any:
 
 def _power_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
     """`x**y log(x)`, by continuity 0 where x is 0 and y is not negative."""
-    return np.where((x == 0) & (y >= 0), 0.0, g * out * np.log(x))
+    # A Python float, where x is a number: NumPy's float64 would widen float32.
+    log_x = np.log(x) if hasattr(x, "dtype") else float(np.log(x))
+    return np.where((x == 0) & (y >= 0), 0.0, g * out * log_x)
 
 
 power = op(np.power, _power_base, _power_exponent, symbol="**", elementwise=True)
 square = op(np.square, lambda g, _out, x: g * (2 * x), symbol="**2", elementwise=True)
 sqrt = op(np.sqrt, lambda g, out, _x: 0.5 * g / out, elementwise=True)
-absolute = op(np.abs, lambda g, _out, x: g * np.sign(x), name="abs", elementwise=True)
+absolute = op(np.abs, lambda g, _out, x: g * np.sign(x), name="abs", elementwise=True, selects=True)
 sign = op(np.sign, lambda g, _out, _x: np.zeros_like(g), elementwise=True)
 
 # --- exponentials and logarithms ------------------------------------------------------------------
@@ -97,7 +99,7 @@ def _winner(g: Any, x: Any, y: Any, loses: Any) -> Any:
     """
     if isinstance(y, (int, float)) and not isinstance(y, np.generic):
         return g * ~(loses | (x == y))
-    return g * ~loses - (0.5 * g) * (x == y)
+    return np.where(x == y, 0.5 * g, g) * ~loses
 
 
 maximum = op(
@@ -105,12 +107,14 @@ maximum = op(
     lambda g, _out, x, y: _winner(g, x, y, x < y),
     lambda g, _out, x, y: _winner(g, y, x, y < x),
     elementwise=True,
+    selects=True,
 )
 minimum = op(
     np.minimum,
     lambda g, _out, x, y: _winner(g, x, y, x > y),
     lambda g, _out, x, y: _winner(g, y, x, y > x),
     elementwise=True,
+    selects=True,
 )
 # At the bounds themselves the gradient is 1, and with lower > upper it is 0 (cases 19, 20).
 clip = op(
@@ -119,6 +123,7 @@ clip = op(
     lambda g, _out, x, lower, upper: g * ((x < lower) & (lower <= upper)),
     lambda g, _out, x, lower, upper: g * (np.maximum(x, lower) > upper),
     elementwise=True,
+    selects=True,
 )
 where = op(
     np.where,
@@ -159,7 +164,7 @@ def _relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
-relu = op(_relu, lambda g, out, _x: g * (out > 0), name="relu", elementwise=True)
+relu = op(_relu, lambda g, out, _x: g * (out > 0), name="relu", elementwise=True, selects=True)
 
 
 def _leaky_relu(x: Any, *, negative_slope: float) -> Any:

@@ -5,6 +5,7 @@ Floor: `ops`.  The tests compare each with its composition.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def _linear(x: Any, weight: Any, bias: Any) -> Any:
 
 def _rows(x: Any) -> Any:
     """Lay the leading axes of `x` side by side."""
-    return x if x.ndim == 2 else np.reshape(x, (x.size // max(1, x.shape[-1]), x.shape[-1]))
+    return x if x.ndim == 2 else np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 linear = op(
@@ -56,4 +57,6 @@ def _nll_rule(g: Any, _out: Any, logits: Any, labels: Any) -> Any:
     return np.expand_dims(g, -1) * (softmax(logits, axis=-1) - one_hot)
 
 
-softmax_cross_entropy = op(_nll, _nll_rule, None, name="softmax_cross_entropy")
+softmax_cross_entropy = op(
+    _nll, _nll_rule, None, name="softmax_cross_entropy", groups=lambda **_: -1
+)

@@ -42,7 +42,7 @@ def _getitem(x: Any, *arrays: Any, template: tuple[Any, ...]) -> Any:
 
 def _scatter(g: Any, *arrays: Any, template: tuple[Any, ...], shape: Shape) -> Any:
     """Add `g` into zeros at the index; repeated indices add up (cases 55, 56)."""
-    out = np.zeros(shape, g.dtype, like=g) if g.shape else np.zeros(shape, g.dtype)
+    out = _zeros(shape, g.dtype, g)
     index = filled(template, arrays)
     if _unique(arrays):
         out[index] = g
@@ -66,9 +66,26 @@ scatter = op(
 )
 
 
+def _zeros(shape: Shape, dtype: Any, example: Any) -> Any:
+    """Return zeros of the array type of `example`; a NumPy scalar is none."""
+    return np.zeros(shape, dtype, like=example if hasattr(example, "__array_function__") else None)
+
+
+def write(out: Any, value: Any, *arrays: Any, template: tuple[Any, ...]) -> None:
+    """Write `value` into `out` at the index.
+
+    Of several values for one element NumPy keeps one that depends on their layout in memory: with
+    a copy in C order it is the last in the order of the index, which the rule reckons with.
+    """
+    index = filled(template, arrays)
+    if not _unique(arrays) and np.shape(value):
+        value = np.copy(np.broadcast_to(value, out[index].shape), order="C")
+    out[index] = value
+
+
 def _assign(x: Any, value: Any, *arrays: Any, template: tuple[Any, ...]) -> Any:
-    out = x.copy()
-    out[filled(template, arrays)] = value
+    out = np.copy(x, order="C")  # an array also where x is a NumPy scalar
+    write(out, value, *arrays, template=template)
     return out
 
 
@@ -82,8 +99,8 @@ def _assign_value(g: Any, _out: Any, _x: Any, _value: Any, *arrays: Any, templat
     from_element = getitem(g, *arrays, template=template)
     if not _unique(arrays):
         index = filled(template, arrays)
-        turns = np.arange(from_element.size).reshape(from_element.shape)
-        last = np.zeros(g.shape, turns.dtype)
+        turns = np.reshape(np.arange(from_element.size, like=arrays[0]), from_element.shape)
+        last = _zeros(g.shape, turns.dtype, turns)
         last[index] = turns
         from_element = np.where(last[index] == turns, from_element, 0.0)
     return unbroadcast(from_element, _value.shape)

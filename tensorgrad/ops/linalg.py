@@ -6,6 +6,7 @@ mixes whole rows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,30 +42,36 @@ def _matmul_right(g: Any, _out: Any, x: Any, _y: Any) -> Any:
 matmul = op(np.matmul, _matmul_left, _matmul_right, symbol="@")
 
 
+def _rows(x: Any) -> Any:
+    """Lay `x` out as (rows, n), the axis that `dot` sums over last."""
+    return np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
 def _columns(y: Any) -> Any:
     """Lay `y` out as (n, columns), the axis that `dot` sums over first."""
     if y.ndim < 2:
         return np.reshape(y, (y.size, 1))
-    return np.reshape(np.moveaxis(y, -2, 0), (y.shape[-2], y.size // max(1, y.shape[-2])))
+    return np.reshape(np.moveaxis(y, -2, 0), (y.shape[-2], _column_count(y)))
+
+
+def _column_count(y: Any) -> int:
+    """Return how many vectors `dot` multiplies with."""
+    return 1 if y.ndim < 2 else math.prod(y.shape[:-2]) * y.shape[-1]
 
 
 def _dot_left(g: Any, _out: Any, _x: Any, y: Any) -> Any:
     """Both operands as matrices; `dot` of more axes is an outer product of rows and columns."""
-    columns = _columns(y)
-    rows = np.reshape(g, (g.size // max(1, columns.shape[1]), columns.shape[1]))
-    return np.reshape(np.matmul(rows, np.transpose(columns)), _x.shape)
+    by_rows = np.reshape(g, (math.prod(_x.shape[:-1]), _column_count(y)))
+    return np.reshape(np.matmul(by_rows, np.transpose(_columns(y))), _x.shape)
 
 
 def _dot_right(g: Any, _out: Any, x: Any, _y: Any) -> Any:
     """Likewise, with the summed axis moved back to its place."""
-    n = x.shape[-1]
-    rows = np.reshape(x, (x.size // max(1, n), n))
-    gy = np.matmul(
-        np.transpose(rows), np.reshape(g, (rows.shape[0], g.size // max(1, rows.shape[0])))
-    )
+    by_columns = np.reshape(g, (math.prod(x.shape[:-1]), _column_count(_y)))
+    gy = np.matmul(np.transpose(_rows(x)), by_columns)
     if _y.ndim < 2:
         return np.reshape(gy, _y.shape)
-    moved = (n, *_y.shape[:-2], _y.shape[-1])
+    moved = (x.shape[-1], *_y.shape[:-2], _y.shape[-1])
     return np.moveaxis(np.reshape(gy, moved), 0, -2)
 
 
@@ -120,8 +127,8 @@ def _einsum_operand(
 
 
 def _array(arrays: Sequence[Any]) -> Any:
-    """Return the first that is more than a NumPy scalar, to create others like it."""
-    return next((a for a in arrays if a.shape), np.empty(0))
+    """Return the first that `like=` takes, to create others like it: a NumPy scalar is not one."""
+    return next((a for a in arrays if hasattr(a, "__array_function__")), None)
 
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

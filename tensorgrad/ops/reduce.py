@@ -104,8 +104,8 @@ def _prod_rule(g: Any, _out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 sum = op(np.sum, _sum_rule, groups=over_axis)
 mean = op(np.mean, _mean_rule, groups=over_axis)
-max = op(np.max, _extremum_rule, name="max", groups=over_axis)
-min = op(np.min, _extremum_rule, name="min", groups=over_axis)
+max = op(np.max, _extremum_rule, name="max", groups=over_axis, selects=True)
+min = op(np.min, _extremum_rule, name="min", groups=over_axis, selects=True)
 var = op(np.var, _var_rule, groups=over_axis)
 std = op(np.std, _std_rule, groups=over_axis)
 prod = op(np.prod, _prod_rule, groups=over_axis)
