@@ -51,7 +51,9 @@ def checked_seed(node: Node, gradient: ArrayLike | None) -> Any:
                 f"backward() of a tensor of shape {node.shape} needs gradient=, of that shape; or "
                 "reduce it to one number first, as with .sum()"
             )
-        return node.dtype.type(1)
+        # A NumPy scalar, which is fast, unless the graph is of another array type.
+        ours = isinstance(node.out, (np.generic, np.ndarray))
+        return node.dtype.type(1) if ours else np.ones_like(node.out)
     seed = to_array(gradient, "gradient")
     if seed.shape != node.shape:
         raise ValueError(f"gradient has shape {seed.shape}; expected exactly {node.shape}")

@@ -220,13 +220,22 @@ def gelu(x: ArrayLike, approximate: str = "none") -> Tensor:
     return as_tensor(x).gelu(approximate)
 
 
-def clip(a: ArrayLike, a_min: ArrayLike = None, a_max: ArrayLike = None) -> Tensor:
+def clip(
+    a: ArrayLike,
+    a_min: ArrayLike = None,
+    a_max: ArrayLike = None,
+    *,
+    min: ArrayLike = None,
+    max: ArrayLike = None,
+) -> Tensor:
     """Limit values to an interval, as `numpy.clip`.
 
     Parameters
     ----------
     a, a_min, a_max
         Of shapes that broadcast together; None for no bound on that side.
+    min, max
+        Other names for `a_min` and `a_max`.
 
     Returns
     -------
@@ -241,7 +250,7 @@ def clip(a: ArrayLike, a_min: ArrayLike = None, a_max: ArrayLike = None) -> Tens
     >>> x.grad
     array([0., 1., 1., 0.])
     """
-    return as_tensor(a).clip(a_min, a_max)
+    return as_tensor(a).clip(min if a_min is None else a_min, max if a_max is None else a_max)
 
 
 def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Tensor:
@@ -719,7 +728,10 @@ def pad(
     if mode != "constant":
         raise NotImplementedError(f"pad mode {mode!r} has no gradient here; use mode='constant'")
     tensor = as_tensor(array)
-    widths = np.broadcast_to(np.asarray(pad_width, dtype=np.intp), (tensor.ndim, 2))
+    widths = np.asarray(pad_width)
+    if widths.dtype.kind not in "iu":
+        raise TypeError(f"pad_width is {pad_width!r}; expected integers")
+    widths = np.broadcast_to(widths, (tensor.ndim, 2))
     pairs = tuple((int(before), int(after)) for before, after in widths)
     return apply(shape_ops.pad, tensor, pad_width=pairs, constant_values=constant_values)
 

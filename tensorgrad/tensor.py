@@ -6,6 +6,7 @@ looked up in a table that `numpy_api` fills.  To add a method: one line that app
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -168,7 +169,11 @@ class Tensor(Handle):
     @property
     def _prev(self) -> set[Tensor]:
         """The inputs of the operation that made this tensor: micrograd's name for them."""
-        return set(inputs_of(self))
+        found = inputs_of(self)
+        for tensor in found:
+            with contextlib.suppress(ValueError):  # gone: whoever reads its data is told so
+                _ = tensor.data
+        return set(found)
 
     @property
     def _op(self) -> str:
@@ -376,37 +381,43 @@ class Tensor(Handle):
 
     # --- reductions -------------------------------------------------------------------------------
 
+    def _reduce(self, op: Op, axis: Axis, keepdims: bool, **params: Any) -> Tensor:
+        """Apply a reduction; NumPy lets a 0-d array have an axis 0."""
+        if not self.shape and axis in (0, -1):
+            axis = None
+        return apply(op, self, axis=axis, keepdims=keepdims, **params)
+
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.sum`."""
-        return apply(reduce.sum, self, axis=axis, keepdims=keepdims)
+        return self._reduce(reduce.sum, axis, keepdims)
 
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.mean`."""
-        return apply(reduce.mean, self, axis=axis, keepdims=keepdims)
+        return self._reduce(reduce.mean, axis, keepdims)
 
     def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.max`."""
-        return apply(reduce.max, self, axis=axis, keepdims=keepdims)
+        return self._reduce(reduce.max, axis, keepdims)
 
     def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.min`."""
-        return apply(reduce.min, self, axis=axis, keepdims=keepdims)
+        return self._reduce(reduce.min, axis, keepdims)
 
     def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.var`."""
-        return apply(reduce.var, self, axis=axis, keepdims=keepdims, ddof=ddof)
+        return self._reduce(reduce.var, axis, keepdims, ddof=ddof)
 
     def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.std`."""
-        return apply(reduce.std, self, axis=axis, keepdims=keepdims, ddof=ddof)
+        return self._reduce(reduce.std, axis, keepdims, ddof=ddof)
 
     def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.prod`."""
-        return apply(reduce.prod, self, axis=axis, keepdims=keepdims)
+        return self._reduce(reduce.prod, axis, keepdims)
 
     def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.logsumexp`."""
-        return apply(reduce.logsumexp, self, axis=axis, keepdims=keepdims)
+        return self._reduce(reduce.logsumexp, axis, keepdims)
 
     def softmax(self, axis: Axis = -1) -> Tensor:
         """Apply `tensorgrad.softmax`."""
@@ -638,7 +649,7 @@ def inputs_of(tensor: Tensor) -> list[Tensor]:
     node = tensor._node
     if node is None:
         return []
-    found = []
+    found: list[Tensor] = []
     for i, (parent, value) in enumerate(zip(node.parents, node.inputs, strict=True)):
         if parent is not None:
             found.append(handle_of(parent, type(tensor)))

@@ -503,3 +503,33 @@ def test_evaluate_changes_nothing_and_returns_floats():
 
 def test_a_history_is_returned():
     assert isinstance(train(), History)
+
+
+# ------------------------------------------------------------------ the demonstration
+
+
+def demonstration(folder, *arguments, seed="0"):
+    """Run the example on the digits, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples/mnist_mlp.py"), "--out", str(folder), *arguments],
+        capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_the_demonstration_reads_digits_and_leaves_pictures(tmp_path):
+    printed = demonstration(tmp_path)
+    found = re.search(r"test accuracy (\d+\.\d+)% on 2,000 images", printed)
+    assert found is not None
+    assert float(found[1]) >= 95
+    assert History.from_csv(tmp_path / "history.csv").epochs == 20
+    assert (tmp_path / "history.png").read_bytes().startswith(b"\x89PNG")
+    assert any((tmp_path / f"graph.{suffix}").exists() for suffix in ("svg", "gv"))
+
+
+def test_the_demonstration_gives_the_same_bits_twice(tmp_path):
+    """Case 106."""
+    runs = [demonstration(tmp_path / seed, "--quick", seed=seed) for seed in ("0", "1")]
+    digests = [re.search("sha256 (.*),", printed)[1] for printed in runs]
+    assert digests[0] == digests[1]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 
 import numpy as np
 import pytest
@@ -12,7 +10,6 @@ import pytest
 import tensorgrad as tg
 from tensorgrad.optim import SGD, Adam, AdamW
 from tensorgrad.optim import optimizer as base
-from tensorgrad.optim.interrupts import uninterrupted
 
 # Name of the class, and its arguments: the same for us and for PyTorch.
 RULES = [
@@ -474,60 +471,3 @@ def test_a_state_that_does_not_fit_changes_nothing(change, message):
 def test_a_state_that_is_no_mapping_is_refused():
     with pytest.raises(TypeError, match="expected a dict"):
         SGD([leaf()], lr=0.1).load_state_dict([1, 2])
-
-
-# ------------------------------------------------------------------ Ctrl-C
-
-
-class Interrupted(SGD):
-    """Is interrupted in the middle of the first update."""
-
-    def update(self, param, grad, state, lr):
-        if param.size == 1:
-            signal.raise_signal(signal.SIGINT)
-        return super().update(param, grad, state, lr)
-
-
-def test_ctrl_c_waits_until_all_parameters_are_changed():
-    p, q = tg.Tensor([1.0]), tg.Tensor([1.0, 1.0])
-    p.grad, q.grad = [1.0], [1.0, 1.0]
-    optimizer = Interrupted([p, q], lr=0.5)
-    with pytest.raises(KeyboardInterrupt):
-        optimizer.step()
-    np.testing.assert_array_equal(p.data, [0.5])
-    np.testing.assert_array_equal(q.data, [0.5, 0.5])
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_held_back_twice_ctrl_c_comes_after_the_outer_block():
-    reached = []
-
-    def held_back_twice():
-        with uninterrupted():
-            with uninterrupted():
-                signal.raise_signal(signal.SIGINT)
-            reached.append("outer")
-        reached.append("after")
-
-    with pytest.raises(KeyboardInterrupt):
-        held_back_twice()
-    assert reached == ["outer"]
-
-
-def test_an_ignored_ctrl_c_stays_ignored():
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with uninterrupted():
-            signal.raise_signal(signal.SIGINT)
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def test_a_step_in_another_thread():
-    p = tg.Tensor([1.0])
-    p.grad = [1.0]
-    thread = threading.Thread(target=SGD([p], lr=0.5).step)
-    thread.start()
-    thread.join()
-    assert p.data[0] == 0.5

@@ -82,6 +82,10 @@ def nth(f: Callable[[Tensor], Tensor], point: float, order: int) -> float:
         ),
         pytest.param(np.var, [0.1, 0.1, 0.1, 0.1], [0] * 4, id="case 32, var"),
         pytest.param(np.std, [2.0, 2.0, 2.0], [0] * 3, id="case 32, std"),
+        pytest.param(np.std, [0.1, 0.1, 0.1], [0] * 3, id="case 32, std of a rounded mean"),
+        pytest.param(lambda x: x ** np.array([True, False]), [2.0, 2.0], [1, 0], id="x**bool"),
+        pytest.param(lambda x: np.sum(x, axis=0), 2.0, 1, id="axis 0 of 0-d"),
+        pytest.param(lambda x: np.prod(x, axis=-1), 2.0, 1, id="axis -1 of 0-d"),
         pytest.param(lambda x: np.var(x, ddof=1), [1, 2, 4], [-4 / 3, -1 / 3, 5 / 3], id="case 33"),
         pytest.param(np.arcsin, [1.0], [inf], id="case 34"),
     ],
@@ -367,6 +371,8 @@ def test_case_49_refusals_and_the_list_form(rng: np.random.Generator) -> None:
         tg.einsum("ij,jk", x)
     with pytest.raises(ValueError, match="fit"):
         tg.einsum("ijk", x)
+    with pytest.raises(ValueError, match="ellipsis"):
+        tg.einsum("...->", x)
     expected = np.einsum(x, [0, 1], y, [1], [0])
     np.testing.assert_array_equal(np.einsum(Tensor(x), [0, 1], y, [1], [0]).data, expected)
     implicit = np.einsum(Tensor(x), [1, 0])
@@ -384,6 +390,16 @@ def test_case_52_joining(rng: np.random.Generator) -> None:
     assert [piece.shape for piece in pieces] == [(2, 1), (2, 0), (2, 2)]
     with pytest.raises(ValueError, match="equal division"):
         np.split(Tensor(x), 2, axis=1)
+
+
+def test_arguments_that_numpy_refuses_or_takes() -> None:
+    x = Tensor([1.0, 2.0, 3.0])
+    with pytest.raises(TypeError, match="integers"):
+        np.pad(x, 1.5)
+    with pytest.raises(NotImplementedError, match="reflect"):
+        np.pad(x, 1, mode="reflect")
+    assert np.clip(x, min=2.0).tolist() == [2, 2, 3]
+    assert np.clip(x, max=2.0).tolist() == [1, 2, 2]
 
 
 def test_case_54_shape_errors_are_numpys() -> None:

@@ -53,6 +53,8 @@ negative = op(operator.neg, lambda g, _out, _x: -g, name="negative", symbol="-",
 
 def _power_base(g: Any, _out: Any, x: Any, y: Any) -> Any:
     """`y x**(y-1)`; where y is 0 the exponent stays 0, so that x = 0 gives 0 and not 0 * inf."""
+    if getattr(y, "dtype", None) == np.bool_:
+        y = y.astype(g.dtype)  # NumPy subtracts no booleans
     return g * (y * np.power(x, y - (y != 0)))
 
 

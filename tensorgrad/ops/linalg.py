@@ -171,6 +171,8 @@ def explicit_subscripts(subscripts: str, ndims: Sequence[int]) -> str:
         for term, count in zip(terms, hidden, strict=True)
     ]
     if arrow:
+        if longest and "..." not in out_term:
+            raise ValueError(f"einsum {subscripts!r} has an ellipsis that its result lacks")
         return ",".join(full) + "->" + out_term.replace("...", longest)
     named = "".join(terms).replace("...", "")
     once = sorted(letter for letter in set(named) if named.count(letter) == 1)

@@ -69,9 +69,16 @@ def _var_rule(g: Any, _out: Any, x: Any, *, axis: Axis, keepdims: bool, ddof: fl
 
 
 def _std_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool, ddof: float) -> Any:
-    """`(x - mean) / (n - ddof) / std`, and 0 where all are equal (case 32)."""
+    """`(x - mean) / (n - ddof) / std`, and 0 where all are equal (case 32).
+
+    The rounding of the mean of equal numbers may leave a deviation, and a std of the same size.
+    """
     per_unit = g * _freedom(x.shape, g, ddof) / (out + (out == 0))
-    return _restored(per_unit, axis, keepdims) * _deviation(x, axis)
+    varied = _restored(per_unit, axis, keepdims) * _deviation(x, axis)
+    if not x.size:
+        return varied
+    largest, least = np.max(x, axis=axis, keepdims=True), np.min(x, axis=axis, keepdims=True)
+    return varied * (largest != least)
 
 
 def _product_before(x: Any) -> Any:

@@ -56,16 +56,9 @@ def trace(root: Tensor) -> tuple[set[Tensor], set[tuple[Tensor, Tensor]]]:
     (3, ['a', 'b'])
     """
     _checked(root)
-    nodes, edges = {root}, set()
-    pending = [root]
-    while pending:
-        result = pending.pop()
-        for source in inputs_of(result):
-            edges.add((source, result))
-            if source not in nodes:
-                nodes.add(source)
-                pending.append(source)
-    return nodes, edges
+    tensors = _inputs_first(root)
+    edges = {(source, result) for result in tensors for source in inputs_of(result)}
+    return set(tensors), edges
 
 
 def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR", max_nodes: int = 1000) -> Any:
