@@ -6,6 +6,7 @@ Floor: above `handle`.
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -101,3 +102,15 @@ def plain(data: Any) -> Any:
     if isinstance(data, dict):
         return {key: plain(item) for key, item in data.items()}
     return data._data if isinstance(data, Handle) else data
+
+
+def without_graph(
+    name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]
+) -> Any:
+    """Call a NumPy function that has no gradient here, if no graph would be lost."""
+    if records((args, kwargs)):
+        raise TypeError(
+            f"{name} is not differentiable here and would lose the graph of a recording tensor: "
+            "pass x.data or x.detach() if no gradient is wanted"
+        )
+    return function(*plain(args), **plain(kwargs))

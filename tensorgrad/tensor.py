@@ -17,7 +17,7 @@ import numpy as np
 
 from . import backprop
 from ._typing import ArrayLike, Axis, DTypeLike, Index
-from .arguments import checked_seed, plain, records, split_index, unwrapped, varargs
+from .arguments import checked_seed, split_index, unwrapped, varargs, without_graph
 from .graph import Node, is_grad_enabled
 from .handle import Handle, checked_dtype, to_array
 from .op import Op
@@ -505,7 +505,7 @@ class Tensor(Handle):
             return function(*inputs)
         name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
         options = "".join(f", {key}=" for key in kwargs)
-        return _without_graph(name + options, getattr(ufunc, method), inputs, kwargs)
+        return without_graph(name + options, getattr(ufunc, method), inputs, kwargs)
 
     def __array_function__(
         self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -514,7 +514,7 @@ class Tensor(Handle):
         if function is not None:
             return function(*args, **kwargs)
         name = f"{func.__module__.replace('numpy', 'np')}.{func.__name__}"
-        return _without_graph(name, func, args, kwargs)
+        return without_graph(name, func, args, kwargs)
 
     @staticmethod
     def __apply_op__(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
@@ -665,15 +665,3 @@ def _owned(data: Any) -> bool:
     """Tell whether an array has memory of its own that can be written."""
     flags = getattr(data, "flags", None)
     return flags is not None and bool(flags.owndata and flags.writeable)
-
-
-def _without_graph(
-    name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]
-) -> Any:
-    """Call a NumPy function that has no gradient here, if no graph would be lost."""
-    if records((args, kwargs)):
-        raise TypeError(
-            f"{name} is not differentiable here and would lose the graph of a recording tensor: "
-            "pass x.data or x.detach() if no gradient is wanted"
-        )
-    return function(*plain(args), **plain(kwargs))
