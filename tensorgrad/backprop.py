@@ -229,9 +229,10 @@ def _has_nan(g: Any) -> bool:
     """Tell whether an array or a scalar contains NaN."""
     if not g.shape:
         return bool(g != g)
-    # The maximum hands NaN through: one read, and a third of the time of isnan(g).any().
-    largest = g.max() if g.size else 0.0
-    return bool(largest != largest)
+    # Both hand NaN through in one read.  The sum of squares starts sooner, the maximum is faster: a
+    # third of the time of isnan(g).any().
+    sign = np.vdot(g, g) if g.size < 4096 else g.max()
+    return bool(sign != sign)
 
 
 def accumulate(grads: Gradients, seed: Any) -> None:

@@ -99,8 +99,8 @@ class Handle:
                 f"cannot assign to the data of a result (of {node.op.name}), since its graph would "
                 "no longer be true: assign to x.detach() or to a leaf"
             )
-        value = self._fitting(value, "data")
-        self._data = self._stored(value, value is self._data)
+        if value is not self._data:  # or it was written in place, and this says so
+            self._data = self._stored(self._fitting(value, "data"))
         if isinstance(node, Leaf):
             node.out = self._data
             node.time = clock.tick()
@@ -116,9 +116,9 @@ class Handle:
         return value.astype(self.dtype, copy=False)
 
     @staticmethod
-    def _stored(value: Any, _own: bool) -> Any:
+    def _stored(value: Any) -> Any:
         """Return the form in which `data` and `grad` are kept: an array nobody else holds."""
-        return value if _own else value.copy()
+        return value.copy()
 
     @property
     def shape(self) -> Shape:
@@ -214,8 +214,8 @@ class Handle:
             return
         if isinstance(value, (int, float)) and not isinstance(value, np.generic):
             value = np.full_like(self.grad, value)  # micrograd's `p.grad = 0.0`
-        fitting = self._fitting(value, "grad")
-        node.grad = self._stored(fitting, fitting is node.grad)
+        if value is not node.grad:
+            node.grad = self._stored(self._fitting(value, "grad"))
         if isinstance(node, Leaf):
             node.reached = True
 

@@ -578,7 +578,7 @@ class Value(Tensor):
         Handle.data.fset(self, value)  # type: ignore[attr-defined]
 
     @staticmethod
-    def _stored(value: Any, _own: bool) -> Any:
+    def _stored(value: Any) -> Any:
         return value[()]
 
     @staticmethod

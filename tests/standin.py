@@ -55,7 +55,8 @@ class StandIn(NDArrayOperatorsMixin):
         return f"StandIn({self.array!r})"
 
 
-METHODS = {"all", "any", "astype", "copy", "max", "mean", "min", "ravel", "reshape", "sum"}
+METHODS = {"all", "any", "astype", "copy", "max", "mean", "min", "prod", "ravel", "reshape"}
+METHODS |= {"std", "sum", "var"}
 
 
 def foreign(x: Any) -> bool:

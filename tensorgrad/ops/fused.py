@@ -16,8 +16,8 @@ from .reduce import softmax
 
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
     """`x weightᵀ + bias`; the bias is added in place, which saves a pass over new memory."""
-    out = np.matmul(x, np.transpose(weight))
-    if out.shape and out.dtype == np.result_type(out.dtype, bias.dtype):
+    out = x @ weight.T
+    if out.shape and out.dtype == bias.dtype:
         out += bias
         return out
     return out + bias
@@ -30,18 +30,18 @@ def _rows(x: Any) -> Any:
 
 linear = op(
     _linear,
-    lambda g, _out, _x, weight, _bias: np.matmul(g, weight),
+    lambda g, _out, _x, weight, _bias: g @ weight,
     # (out, in) as it is: gᵀ x needs no transposed copy of the result.
-    lambda g, _out, x, _weight, _bias: np.matmul(np.transpose(_rows(g)), _rows(x)),
-    lambda g, _out, _x, _weight, _bias: np.sum(_rows(g), axis=0),
+    lambda g, _out, x, _weight, _bias: _rows(g).T @ _rows(x),
+    lambda g, _out, _x, _weight, _bias: _rows(g).sum(axis=0),
     name="linear",
 )
 
 
 def _nll(logits: Any, labels: Any) -> Any:
     """`logsumexp(logits) - logits[label]` per row, finite for any finite logits (case 29)."""
-    shifted = logits - np.max(logits, axis=-1, keepdims=True)
-    total = np.log(np.sum(np.exp(shifted), axis=-1))
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    total = np.log(np.exp(shifted).sum(axis=-1))
     return total - _picked(shifted, labels)
 
 

@@ -109,13 +109,26 @@ def _prod_rule(g: Any, _out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return _restored(g, axis, keepdims) * others
 
 
-sum = op(np.sum, _sum_rule, groups=over_axis)
-mean = op(np.mean, _mean_rule, groups=over_axis)
-max = op(np.max, _extremum_rule, name="max", groups=over_axis, selects=True)
-min = op(np.min, _extremum_rule, name="min", groups=over_axis, selects=True)
-var = op(np.var, _var_rule, groups=over_axis)
-std = op(np.std, _std_rule, groups=over_axis)
-prod = op(np.prod, _prod_rule, groups=over_axis)
+# The methods do what NumPy's functions of these names do, a microsecond sooner.
+sum = op(lambda x, **params: x.sum(**params), _sum_rule, name="sum", groups=over_axis)
+mean = op(lambda x, **params: x.mean(**params), _mean_rule, name="mean", groups=over_axis)
+max = op(
+    lambda x, **params: x.max(**params),
+    _extremum_rule,
+    name="max",
+    groups=over_axis,
+    selects=True,
+)
+min = op(
+    lambda x, **params: x.min(**params),
+    _extremum_rule,
+    name="min",
+    groups=over_axis,
+    selects=True,
+)
+var = op(lambda x, **params: x.var(**params), _var_rule, name="var", groups=over_axis)
+std = op(lambda x, **params: x.std(**params), _std_rule, name="std", groups=over_axis)
+prod = op(lambda x, **params: x.prod(**params), _prod_rule, name="prod", groups=over_axis)
 
 
 def _logsumexp(x: Any, *, axis: Axis, keepdims: bool) -> Any:
@@ -134,8 +147,8 @@ def _logsumexp_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> 
 
 
 def _softmax(x: Any, *, axis: Axis) -> Any:
-    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    return e / np.sum(e, axis=axis, keepdims=True)
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
 
 
 def _softmax_rule(g: Any, out: Any, _x: Any, *, axis: Axis) -> Any:
