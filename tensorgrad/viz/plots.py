@@ -336,7 +336,7 @@ def _frame(axes: Axes, left: float) -> None:
     if not axes.lines:
         axes.text(0.5, 0.5, "nothing recorded", ha="center", va="center", transform=axes.transAxes)
         return
-    right = max(float(np.max(line.get_xdata())) for line in axes.lines)
+    right = max(float(np.asarray(line.get_xdata(), dtype=float).max()) for line in axes.lines)
     pad = 0.03 * (right - left) or 0.5
     axes.set_xlim(left - pad, right + pad)
     axes.legend(framealpha=0.8)
