@@ -13,7 +13,6 @@ Array: TypeAlias = np.ndarray[Any, Any]
 ArrayLike: TypeAlias = Any
 """What `np.asarray` or `tensorgrad.as_tensor` takes: Tensor, ndarray, number, nested sequence."""
 
-Scalar: TypeAlias = bool | int | float
 Shape: TypeAlias = tuple[int, ...]
 Axis: TypeAlias = int | tuple[int, ...] | None
 Index: TypeAlias = Any

@@ -5,9 +5,10 @@ Floor: above `handle`.
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -71,12 +72,22 @@ def split_index(key: Index) -> tuple[tuple[Any, ...], list[Any]]:
         elif isinstance(part, np.integer):
             template.append(int(part))
         else:
-            array = to_array(part, "an index")
+            array = _index_array(part)
             if not array.size and isinstance(part, (list, tuple)):
                 array = array.astype(np.intp)  # as NumPy reads x[[]]
             template.append(index.HOLE)
             arrays.append(array)
     return tuple(template), arrays
+
+
+def _index_array(part: Any) -> Any:
+    """Return an index of integers or booleans as an array."""
+    if isinstance(part, str) or (isinstance(part, Handle) and part.dtype.kind == "f"):
+        raise IndexError(
+            f"an index is {part!r}; expected integers, slices, ..., None, or arrays of integers or "
+            "booleans"
+        )
+    return to_array(part, "an index")
 
 
 def varargs(values: tuple[Any, ...]) -> tuple[int, ...]:
@@ -95,6 +106,11 @@ def records(data: Any) -> bool:
     return isinstance(data, Handle) and data._node is not None
 
 
+def _holds_tensor(data: Any) -> bool:
+    """Tell whether an `out=` argument is a tensor or holds one."""
+    return any(isinstance(item, Handle) for item in (data if isinstance(data, tuple) else (data,)))
+
+
 def plain(data: Any) -> Any:
     """Replace the tensors in nested arguments by their arrays."""
     if isinstance(data, (list, tuple)):
@@ -104,13 +120,47 @@ def plain(data: Any) -> Any:
     return data._data if isinstance(data, Handle) else data
 
 
+_WRITERS: Final = (
+    np.copyto,
+    np.fill_diagonal,
+    np.place,
+    np.put,
+    np.put_along_axis,
+    np.putmask,
+)
+
+
 def without_graph(
     name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]
 ) -> Any:
-    """Call a NumPy function that has no gradient here, if no graph would be lost."""
+    """Call a NumPy function that has no gradient here, if no graph would be lost.
+
+    Nor may it write into a tensor, whose memory a graph or another tensor may share.
+    """
+    writes = function in _WRITERS or name.endswith(".at")
+    if _holds_tensor(kwargs.get("out")) or (writes and args and isinstance(args[0], Handle)):
+        raise TypeError(
+            f"{name} would write into the memory of a tensor: assign with t[i] = value, or write "
+            "to t.data"
+        )
     if records((args, kwargs)):
         raise TypeError(
             f"{name} is not differentiable here and would lose the graph of a recording tensor: "
             "pass x.data or x.detach() if no gradient is wanted"
         )
     return function(*plain(args), **plain(kwargs))
+
+
+def checked_call(name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """Call what stands for a NumPy function; an option that it lacks is named."""
+    try:
+        return function(*args, **kwargs)
+    except TypeError:
+        known = inspect.signature(function).parameters
+        foreign = [key for key in kwargs if key not in known]
+        if foreign and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+            raise TypeError(
+                f"{name} of a tensor has no option {', '.join(foreign)}; it takes "
+                f"{', '.join(known)}"
+            ) from None
+        raise

@@ -106,7 +106,7 @@ class _Pass:
             assert op is not None  # the order holds no leaves
             if lift is not None:
                 inputs, out = _lifted(node, lift)
-            rules = _shares(node, g, out, inputs) if op.joint else op.rules
+            rules = _shares(node, g, out, inputs, useful) if op.joint else op.rules
             for parent, rule in zip(node.parents, rules):  # noqa: B905 - labels have no rule
                 if parent is None or rule is None or (useful is not None and parent not in useful):
                     continue
@@ -150,12 +150,14 @@ def _lifted(node: Node, lift: Lift) -> tuple[list[Any], Any]:
     return inputs, None if node.out is None else lift(node, node.out)
 
 
-def _shares(node: Node, g: Any, out: Any, inputs: Sequence[Any]) -> tuple[Rule, ...]:
+def _shares(
+    node: Node, g: Any, out: Any, inputs: Sequence[Any], useful: Container[Node] | None
+) -> tuple[Rule, ...]:
     """Run the joint rule of a node, and give each input a rule that returns its share."""
     op = node.op
     assert op is not None
     assert op.rules[0] is not None
-    needs = tuple(parent is not None for parent in node.parents)
+    needs = tuple(p is not None and (useful is None or p in useful) for p in node.parents)
     cotangents = op.rules[0](g, out, *inputs, needs=needs, **node.params)
     if len(cotangents) != len(inputs):
         raise ValueError(

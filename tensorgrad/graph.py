@@ -193,6 +193,12 @@ class _Mode:
 
     _enabled: bool
 
+    def __init__(self, *function: object) -> None:
+        if function:
+            raise TypeError(
+                f"{type(self).__name__} takes no argument: write @{type(self).__name__}()"
+            )
+
     def __enter__(self) -> None:
         _modes.set((*_modes.get(), self._enabled))
 
@@ -201,6 +207,11 @@ class _Mode:
 
     def __call__(self, function: F) -> F:
         """Run every call of the function, or every step of the generator, in this mode."""
+        if inspect.isasyncgenfunction(function):
+            raise TypeError(
+                f"{type(self).__name__}() does not decorate asynchronous generators: use it as a "
+                "context manager inside"
+            )
         if inspect.isgeneratorfunction(function):
             wrapper = self._wrap_generator(function)
         elif inspect.iscoroutinefunction(function):
@@ -234,8 +245,10 @@ class _Mode:
                         item = generator.throw(raised) if raised else generator.send(sent)
                 except StopIteration as stop:
                     return stop.value
+                finally:
+                    raised = None  # or the exception and this frame would hold each other
                 try:
-                    sent, raised = (yield item), None
+                    sent = yield item
                 except GeneratorExit:
                     generator.close()
                     raise

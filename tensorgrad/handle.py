@@ -1,6 +1,6 @@
 """Handle: what a Tensor holds (data, gradient, label, its node), without any operation.
 
-Floor: above `graph` and `arguments`.  `tensor` adds the operations.
+Floor: above `graph`.  `tensor` adds the operations.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from weakref import ref
 import numpy as np
 
 from ._typing import Array, ArrayLike, DTypeLike, Shape
-from .graph import Leaf, Node, clock, last_write
+from .graph import Leaf, Node, clock, is_grad_enabled, last_write
 
 
 def checked_dtype(dtype: np.dtype[Any], what: str) -> None:
@@ -21,6 +21,8 @@ def checked_dtype(dtype: np.dtype[Any], what: str) -> None:
         return
     if dtype.kind == "c":
         raise TypeError(f"{what} is complex ({dtype}); give its real and imaginary parts")
+    if dtype.kind == "O":
+        raise TypeError(f"{what} holds objects that are no numbers of a NumPy dtype")
     raise TypeError(
         f"{what} has dtype {dtype}; expected booleans, integers or floats: convert it with astype"
     )
@@ -62,9 +64,10 @@ class Handle:
     for an interior node whose array nothing kept, it is unset, and computed when asked for.
     """
 
-    __slots__ = ("__weakref__", "_data", "_label", "_node")
+    __slots__ = ("__weakref__", "_data", "_frozen", "_label", "_node")
 
     _data: Any
+    _frozen: Leaf
     _label: str
     _node: Node | None
 
@@ -101,9 +104,15 @@ class Handle:
             )
         if value is not self._data:  # or it was written in place, and this says so
             self._data = self._stored(self._fitting(value, "data"))
-        if isinstance(node, Leaf):
-            node.out = self._data
-            node.time = clock.tick()
+        leaf = self._leaf()
+        if leaf is not None:
+            leaf.out = self._data
+            leaf.time = clock.tick()
+
+    def _leaf(self) -> Leaf | None:
+        """Return the node of a leaf, also of a frozen one: older graphs may hold it."""
+        node = getattr(self, "_frozen", None) if self._node is None else self._node
+        return node if isinstance(node, Leaf) else None
 
     def _fitting(self, value: ArrayLike, what: str) -> Any:
         """Return `value` cast to this tensor's dtype, after checking its shape."""
@@ -150,7 +159,8 @@ class Handle:
     def requires_grad(self) -> bool:
         """Whether operations on this tensor are recorded.
 
-        Setting it on a leaf freezes or unfreezes it.
+        Setting it on a leaf freezes or unfreezes it; its gradient and its place in older graphs
+        wait meanwhile.
 
         Raises
         ------
@@ -170,13 +180,19 @@ class Handle:
                     f"a tensor of dtype {self.dtype} has no gradient; "
                     "convert it to floats first, as in Tensor(data, dtype=float)"
                 )
-            self._attach(Leaf(self._data))
+            leaf = self._leaf()
+            if leaf is None:
+                leaf = Leaf(self._data)
+            elif leaf.out is not self._data:  # a frozen tensor was given a new value
+                leaf.out, leaf.time = self._data, clock.tick()
+            self._attach(leaf)
             self.label = getattr(self, "_label", "")
         elif not flag and node is not None:
             if node.op is not None:
                 raise ValueError("only a leaf can be frozen; use x.detach() on a result")
+            assert isinstance(node, Leaf)
             self._label = node.label
-            self._node = None
+            self._frozen, self._node = node, None
 
     def requires_grad_(self, flag: bool = True) -> Self:
         """Set `requires_grad` and return the tensor itself."""
@@ -195,10 +211,20 @@ class Handle:
         Zeros until a backward pass has reached the tensor: reading does not count as reached,
         assigning does, and `None` takes it back.  Passes add up on leaves; interior tensors show
         the last pass, if they are single numbers, have a label or were told `retain_grad()`.
+
+        Raises
+        ------
+        ValueError
+            If this is an interior array whose gradient is not kept.
         """
         node = self._node
         if node is None:
             return self._shown(np.zeros_like(self._data))  # type: ignore[no-any-return]
+        if node.grad is None and node.op is not None and node.shape and not node.keeps_grad:
+            raise ValueError(
+                f"the gradient of this result of {node.op.name} is not kept: call retain_grad(), "
+                "or give it a label, before backward()"
+            )
         if node.grad is None:
             node.grad = np.zeros(node.shape, node.dtype, like=_example(self._data))
         node.grad = self._shown(node.grad)
@@ -259,6 +285,8 @@ class Handle:
 
     @label.setter
     def label(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"the label is {text!r}; expected text")
         self._label = text
         if self._node is not None:
             self._node.label = text
@@ -274,6 +302,57 @@ class Handle:
         """The name of the operation that made this tensor, None for a leaf."""
         node = self._node
         return None if node is None or node.op is None else node.op.name
+
+    # --- writing in place -------------------------------------------------------------------------
+
+    def _writes_in_place(self) -> bool:
+        """Tell whether an in-place operation writes the data, rather than making a new value.
+
+        Raises
+        ------
+        RuntimeError
+            If either would make a recorded graph untrue.
+        """
+        node = self._node
+        if node is None:
+            return False
+        if node.op is None:
+            if is_grad_enabled():
+                raise RuntimeError(
+                    "an in-place operation on a leaf that records: to update a parameter use "
+                    "`with no_grad():` or write to p.data; to compute with a changed value use "
+                    "y = x + ... in place of x += ..."
+                )
+            return True
+        if not is_grad_enabled():
+            raise RuntimeError(
+                f"an in-place operation on a result (of {node.op.name}) under no_grad() would cut "
+                "it from its graph: use x.detach() first"
+            )
+        return False
+
+    def _writable(self) -> Any:
+        """Return the array of a leaf for writing."""
+        data = self._data
+        if any(n > 1 and s == 0 for n, s in zip(data.shape, data.strides, strict=True)):
+            raise ValueError(
+                "several elements of this tensor share one place in memory (a broadcast array): "
+                "make it with Tensor(data), which copies, to write to it"
+            )
+        return data
+
+    def _take(self, data: Any, node: Node | None) -> None:
+        """Take over an array and a node; the label moves with the handle."""
+        label, old = self.label, self._node
+        if old is not None:
+            old.label = ""
+        self._data = data
+        self._node = node
+        if node is not None:
+            self._attach(node)
+            node.keeps_grad = old is not None and old.keeps_grad
+        if label:
+            self.label = label
 
     # --- conversion -------------------------------------------------------------------------------
 
@@ -312,9 +391,13 @@ class Handle:
         return self.data.__index__()
 
     def __format__(self, spec: str) -> str:
-        if self.ndim == 0 and spec:
-            return format(self.item(), spec)
-        return format(str(self), spec)
+        if not spec:
+            return str(self)
+        if self.shape:
+            raise TypeError(
+                f"the format {spec!r} is for one number, and this tensor has shape {self.shape}"
+            )
+        return format(self.item(), spec)
 
     def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> Array:
         if self._node is not None:
@@ -340,6 +423,9 @@ class Handle:
                 "copied: use x.detach()"
             )
         return _restored, (type(self), self._data, self.requires_grad, self.label)
+
+    def __copy__(self) -> Self:
+        return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         function, (kind, data, *state) = self.__reduce__()

@@ -250,6 +250,8 @@ def clip(
     >>> x.grad
     array([0., 1., 1., 0.])
     """
+    if (a_min is not None and min is not None) or (a_max is not None and max is not None):
+        raise ValueError("clip takes a bound as a_min or as min, a_max or max, not as both")
     return as_tensor(a).clip(min if a_min is None else a_min, max if a_max is None else a_max)
 
 
@@ -285,7 +287,7 @@ def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Tensor:
 # --- reductions -----------------------------------------------------------------------------------
 
 
-def sum(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def sum(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Sum over axes, as `numpy.sum`.
 
     Parameters
@@ -308,10 +310,10 @@ def sum(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> tg.sum([[1.0, 2.0], [3.0, 4.0]], axis=0).tolist()
     [4.0, 6.0]
     """
-    return as_tensor(a).sum(axis, keepdims)
+    return as_tensor(a).sum(axis, keepdims=keepdims)
 
 
-def mean(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def mean(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Average over axes, as `numpy.mean`; for the parameters see `sum`.
 
     Examples
@@ -322,10 +324,10 @@ def mean(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> x.grad
     array([0.5, 0.5])
     """
-    return as_tensor(a).mean(axis, keepdims)
+    return as_tensor(a).mean(axis, keepdims=keepdims)
 
 
-def max(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def max(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Return the largest values, as `numpy.max`; for the parameters see `sum`.
 
     Equal maxima share the gradient; a NaN is the maximum wherever it stands.
@@ -343,10 +345,10 @@ def max(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> x.grad
     array([0.5, 0.5, 0. ])
     """
-    return as_tensor(a).max(axis, keepdims)
+    return as_tensor(a).max(axis, keepdims=keepdims)
 
 
-def min(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def min(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Return the smallest values, as `numpy.min`; like `max` otherwise.
 
     Examples
@@ -355,10 +357,10 @@ def min(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> float(tg.min([3.0, 1.0]))
     1.0
     """
-    return as_tensor(a).min(axis, keepdims)
+    return as_tensor(a).min(axis, keepdims=keepdims)
 
 
-def var(a: ArrayLike, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+def var(a: ArrayLike, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
     """Compute the variance over axes, as `numpy.var`; for the other parameters see `sum`.
 
     Parameters
@@ -379,10 +381,10 @@ def var(a: ArrayLike, axis: Axis = None, ddof: float = 0, keepdims: bool = False
     >>> float(tg.var([1.0, 3.0], ddof=1))
     2.0
     """
-    return as_tensor(a).var(axis, ddof, keepdims)
+    return as_tensor(a).var(axis, ddof=ddof, keepdims=keepdims)
 
 
-def std(a: ArrayLike, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+def std(a: ArrayLike, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
     """Compute the standard deviation over axes, as `numpy.std`; for the parameters see `var`.
 
     Where all elements are equal the derivative is 0.
@@ -393,10 +395,10 @@ def std(a: ArrayLike, axis: Axis = None, ddof: float = 0, keepdims: bool = False
     >>> float(tg.std([1.0, 3.0]))
     1.0
     """
-    return as_tensor(a).std(axis, ddof, keepdims)
+    return as_tensor(a).std(axis, ddof=ddof, keepdims=keepdims)
 
 
-def prod(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def prod(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Multiply over axes, as `numpy.prod`; for the parameters see `sum`.
 
     The derivative, the product of all the others, is right also where elements are zero.
@@ -409,10 +411,10 @@ def prod(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> x.grad
     array([6., 0., 0.])
     """
-    return as_tensor(a).prod(axis, keepdims)
+    return as_tensor(a).prod(axis, keepdims=keepdims)
 
 
-def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def logsumexp(x: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Return `log(sum(exp(x)))`, which cannot overflow; for the parameters see `sum`.
 
     The derivative is `softmax(x)`, and 0 where all are -inf.
@@ -423,7 +425,7 @@ def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Tensor
     >>> round(float(tg.logsumexp([1000.0, 1000.0])), 4)
     1000.6931
     """
-    return as_tensor(x).logsumexp(axis, keepdims)
+    return as_tensor(x).logsumexp(axis, keepdims=keepdims)
 
 
 def softmax(x: ArrayLike, axis: Axis = -1) -> Tensor:
@@ -681,8 +683,9 @@ def split(ary: ArrayLike, indices_or_sections: int | Sequence[int], axis: int = 
     """
     tensor = as_tensor(ary)
     # NumPy cuts the positions, with its own rules and errors; the pieces are slices.
-    positions = np.arange(tensor.shape[axis] if -tensor.ndim <= axis < tensor.ndim else 0)
-    before = (slice(None),) * (axis % (tensor.ndim or 1))
+    axis = np.lib.array_utils.normalize_axis_index(axis, tensor.ndim)
+    positions = np.arange(tensor.shape[axis])
+    before = (slice(None),) * axis
     pieces = []
     for piece in np.split(positions, indices_or_sections):
         start = int(piece[0]) if piece.size else 0
@@ -815,6 +818,9 @@ def _named_subscripts(operands: Sequence[Any]) -> tuple[Any, ...]:
     """Turn `einsum(x, [0, 1], y, [1], [0])` into the form with a string."""
 
     def named(axes: Sequence[Any]) -> str:
+        for axis in axes:
+            if axis is not Ellipsis and not 0 <= axis < len(linalg.LETTERS):
+                raise ValueError(f"einsum axis {axis}; expected 0 to {len(linalg.LETTERS) - 1}")
         return "".join("..." if a is Ellipsis else linalg.LETTERS[a] for a in axes)
 
     terms = ",".join(named(axes) for axes in operands[1::2])
@@ -830,7 +836,13 @@ def _take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Ten
     tensor = as_tensor(arr)
     if axis is None:
         tensor, axis = tensor.ravel(), 0
-    axis %= tensor.ndim
+    axis = np.lib.array_utils.normalize_axis_index(axis, tensor.ndim)
+    indices = plain(indices)
+    if indices.ndim != tensor.ndim or indices.dtype.kind not in "iu":
+        raise ValueError(
+            f"indices have {indices.ndim} axes and dtype {indices.dtype}; expected integers with "
+            f"the {tensor.ndim} axes of the array"
+        )
     full = np.ix_(*(np.arange(n) for n in tensor.shape))
     return tensor[(*full[:axis], indices, *full[axis + 1 :])]
 

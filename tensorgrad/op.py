@@ -109,7 +109,8 @@ def op(
     forward
         `forward(*inputs, **params)` on ndarrays, one array or NumPy scalar out.
     *rules
-        One rule per input, in order; None for an input that has no derivative by nature, such
+        One rule per input, in order, as the law of rules in `ops` has it: what it returns is `g`, a
+        view of `g`, or new.  None for an input that has no derivative by nature, such
         as labels and indices.  Inputs beyond the last rule have none either.
     name
         The op's name in messages and drawings; the forward's own by default.

@@ -148,7 +148,11 @@ def in_place_operator(
         if not is_operand(other):
             return NotImplemented
         if self._writes_in_place():
-            self.data = write(self._writable(), unwrapped(other))
+            operand, data = unwrapped(other), self._writable()
+            try:
+                data = write(data, operand)
+            finally:  # an error on the way may have written a part
+                self.data = data
         else:
             self._move_to(compute(self, other))
         return self

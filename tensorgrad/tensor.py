@@ -17,7 +17,14 @@ import numpy as np
 
 from . import backprop
 from ._typing import ArrayLike, Axis, DTypeLike, Index
-from .arguments import checked_seed, split_index, unwrapped, varargs, without_graph
+from .arguments import (
+    checked_call,
+    checked_seed,
+    split_index,
+    unwrapped,
+    varargs,
+    without_graph,
+)
 from .graph import Node, is_grad_enabled
 from .handle import Handle, checked_dtype, to_array
 from .op import Op
@@ -69,7 +76,7 @@ def apply(op: Op, *args: ArrayLike, **params: Any) -> Tensor:
             arrays.append(unwrapped(arg))
             nodes.append(None)
     out = op.forward(*arrays, **params)
-    if cls is not Value or out.shape:
+    if cls is not Value or out.shape or out.dtype.char != "d":
         cls = Tensor
     if not recording or not is_grad_enabled():
         return made(cls, out)
@@ -207,7 +214,10 @@ class Tensor(Handle):
         return self._power(other)
 
     def __pos__(self) -> Tensor:
-        return self
+        return self.clone()
+
+    def __contains__(self, value: ArrayLike) -> bool:
+        return bool(np.any(self._data == unwrapped(value)))
 
     __lt__ = comparison(operator.lt)
     __le__ = comparison(operator.le)
@@ -226,42 +236,6 @@ class Tensor(Handle):
     __ipow__ = in_place_operator(operator.ipow, operator.pow)
     __imatmul__ = in_place_operator(operator.imatmul, operator.matmul)
 
-    def _writes_in_place(self) -> bool:
-        """Tell whether an in-place operation writes the data, rather than making a new value.
-
-        Raises
-        ------
-        RuntimeError
-            If either would make a recorded graph untrue.
-        """
-        node = self._node
-        if node is None:
-            return False
-        if node.op is None:
-            if is_grad_enabled():
-                raise RuntimeError(
-                    "an in-place operation on a leaf that records: to update a parameter use "
-                    "`with no_grad():` or write to p.data; to compute with a changed value use "
-                    "y = x + ... in place of x += ..."
-                )
-            return True
-        if not is_grad_enabled():
-            raise RuntimeError(
-                f"an in-place operation on a result (of {node.op.name}) under no_grad() would cut "
-                "it from its graph: use x.detach() first"
-            )
-        return False
-
-    def _writable(self) -> Any:
-        """Return the array of a leaf for writing."""
-        data = self._data
-        if any(n > 1 and s == 0 for n, s in zip(data.shape, data.strides, strict=True)):
-            raise ValueError(
-                "several elements of this tensor share one place in memory (a broadcast array): "
-                "make it with Tensor(data), which copies, to write to it"
-            )
-        return data
-
     def _move_to(self, result: Tensor) -> None:
         """Become the handle of a new value; whoever used the old one keeps it."""
         if result.shape != self.shape:
@@ -275,23 +249,15 @@ class Tensor(Handle):
             result = result.astype(self.dtype)
         self._take(result._data, result._node)
 
-    def _take(self, data: Any, node: Node | None) -> None:
-        """Take over an array and a node; the label moves with the handle."""
-        label = self.label
-        if self._node is not None:
-            self._node.label = ""
-        self._data = data
-        self._node = node
-        if node is not None:
-            self._attach(node)
-        if label:
-            self.label = label
-
     def __setitem__(self, key: Index, value: ArrayLike) -> None:
         template, arrays = split_index(key)
         if self._writes_in_place():
-            self._writable()[index.filled(template, tuple(arrays))] = unwrapped(value)
-            self.data = self._data
+            operand, data = unwrapped(value), self._writable()
+            data = np.array(data) if isinstance(data, np.generic) else data
+            try:
+                data[index.filled(template, tuple(arrays))] = operand
+            finally:  # an error on the way may have written a part
+                self.data = data
             return
         parents = [self._node, value._node if isinstance(value, Tensor) else None]
         recording = sum(1 << i for i, parent in enumerate(parents) if parent is not None)
@@ -381,43 +347,43 @@ class Tensor(Handle):
 
     # --- reductions -------------------------------------------------------------------------------
 
-    def _reduce(self, op: Op, axis: Axis, keepdims: bool, **params: Any) -> Tensor:
-        """Apply a reduction; NumPy lets a 0-d array have an axis 0."""
+    def _reduce(self, op: Op, axis: Axis, keepdims: bool) -> Tensor:
+        """Apply a reduction that is a ufunc in NumPy, which lets a 0-d array have an axis 0."""
         if not self.shape and axis in (0, -1):
             axis = None
-        return apply(op, self, axis=axis, keepdims=keepdims, **params)
+        return apply(op, self, axis=axis, keepdims=keepdims)
 
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def sum(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.sum`."""
         return self._reduce(reduce.sum, axis, keepdims)
 
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def mean(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.mean`."""
-        return self._reduce(reduce.mean, axis, keepdims)
+        return apply(reduce.mean, self, axis=axis, keepdims=keepdims)
 
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def max(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.max`."""
         return self._reduce(reduce.max, axis, keepdims)
 
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def min(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.min`."""
         return self._reduce(reduce.min, axis, keepdims)
 
-    def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    def var(self, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.var`."""
-        return self._reduce(reduce.var, axis, keepdims, ddof=ddof)
+        return apply(reduce.var, self, axis=axis, keepdims=keepdims, ddof=ddof)
 
-    def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    def std(self, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.std`."""
-        return self._reduce(reduce.std, axis, keepdims, ddof=ddof)
+        return apply(reduce.std, self, axis=axis, keepdims=keepdims, ddof=ddof)
 
-    def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def prod(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.prod`."""
         return self._reduce(reduce.prod, axis, keepdims)
 
-    def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def logsumexp(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.logsumexp`."""
-        return self._reduce(reduce.logsumexp, axis, keepdims)
+        return apply(reduce.logsumexp, self, axis=axis, keepdims=keepdims)
 
     def softmax(self, axis: Axis = -1) -> Tensor:
         """Apply `tensorgrad.softmax`."""
@@ -511,9 +477,9 @@ class Tensor(Handle):
         self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         function = NUMPY_TABLE.get(func)
-        if function is not None:
-            return function(*args, **kwargs)
         name = f"{func.__module__.replace('numpy', 'np')}.{func.__name__}"
+        if function is not None:
+            return checked_call(name, function, args, kwargs)
         return without_graph(name, func, args, kwargs)
 
     @staticmethod
@@ -571,7 +537,7 @@ class Value(Tensor):
     @property
     def data(self) -> Any:
         """The number, a `numpy.float64`."""
-        return self._data
+        return self._data[()]
 
     @data.setter
     def data(self, value: ArrayLike) -> None:

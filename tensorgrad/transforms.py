@@ -98,8 +98,13 @@ def gradients(
     (12.0, 12.0)
     """
     single = isinstance(inputs, Tensor)
+    if not isinstance(output, Tensor):
+        raise TypeError(f"output is a {type(output).__name__}; expected a Tensor")
     tensors: list[Tensor] = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     node = output._node
+    for position, tensor in enumerate(tensors):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"input {position} is a {type(tensor).__name__}; expected a Tensor")
     nodes = [tensor._node for tensor in tensors]
     wanted = {found for found in nodes if found is not None}
     grads: backprop.Gradients
@@ -112,7 +117,7 @@ def gradients(
         grads = {}
     elif create_graph:
         if isinstance(gradient, Tensor):  # is differentiated through, and so stays as it is
-            seed = gradient
+            seed = gradient if gradient.dtype == node.dtype else gradient.astype(node.dtype)
         else:
             seed = made(Tensor, checked_seed(node, gradient))
         if seed.shape != node.shape:
@@ -124,7 +129,8 @@ def gradients(
     results = []
     for position, (tensor, found) in enumerate(zip(tensors, nodes, strict=True)):
         if found is not None and found in grads:
-            result = grads[found] if create_graph else _own(grads[found])
+            # Neither may be the seed itself, or the gradient of another input.
+            result = grads[found].clone() if create_graph else _own(grads[found])
         elif allow_unused:
             zeros = np.zeros_like(tensor.data)
             result = made(Tensor, zeros) if create_graph else zeros

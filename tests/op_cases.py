@@ -178,7 +178,7 @@ def _reductions() -> list[Case]:
                 holomorphic=name in ("sum", "mean", "prod"), order=1 if alone else 2)
         )  # fmt: skip
     rows += [
-        row(f"{name} ddof", lambda x, n=name: getattr(tg, n)(x, 1, 1), normal(2, 4),
+        row(f"{name} ddof", lambda x, n=name: getattr(tg, n)(x, 1, ddof=1), normal(2, 4),
             reference=lambda x, n=name: getattr(np, n)(x, axis=1, ddof=1),
             also=(lambda x, n=name: getattr(x, n)(axis=1, ddof=1),))
         for name in ("var", "std")
@@ -192,10 +192,12 @@ def _reductions() -> list[Case]:
     ]  # fmt: skip
     for shape, axis, keep in REDUCED:
         rows.append(
-            row(f"logsumexp {shape} {axis} {keep}", lambda x, a=axis, k=keep: tg.logsumexp(x, a, k),
+            row(f"logsumexp {shape} {axis} {keep}",
+                lambda x, a=axis, k=keep: tg.logsumexp(x, a, keepdims=k),
                 normal(*shape),
                 reference=lambda x, a=axis, k=keep: np.log(np.sum(np.exp(x), axis=a, keepdims=k)),
-                also=(lambda x, a=axis, k=keep: x.logsumexp(a, k),), exact=False, holomorphic=True)
+                also=(lambda x, a=axis, k=keep: x.logsumexp(a, keepdims=k),),
+                exact=False, holomorphic=True)
         )  # fmt: skip
     for shape, axis in [((3,), -1), ((2, 3), 0), ((2, 3), None), ((2, 3, 2), (0, -1)), ((), None)]:
         rows += [

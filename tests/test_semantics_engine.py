@@ -364,10 +364,14 @@ def test_interior_gradients_are_kept_where_a_person_would_look() -> None:
     labelled.label = "labelled"
     single = (plain + kept + labelled).sum()
     single.backward()
-    assert plain.grad.tolist() == [0, 0]
+    with pytest.raises(ValueError, match=r"result of multiply is not kept.*retain_grad"):
+        _ = plain.grad
     assert kept.grad.tolist() == labelled.grad.tolist() == [1, 1]
     assert single.grad == 1
     single.backward()
+    assert kept.grad.tolist() == [1, 1]
+    kept[0] = 5.0
+    kept.sum().backward()
     assert kept.grad.tolist() == [1, 1]
     with pytest.raises(ValueError, match="does not record"):
         tg.tensor([1.0]).retain_grad()

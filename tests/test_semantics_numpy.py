@@ -215,3 +215,44 @@ def test_an_array_nobody_kept_is_computed_again() -> None:
     with pytest.raises(ValueError, match="not kept"):
         _ = lost.data
     assert (before * 2.0).tolist() == [2, 6]
+
+
+def test_mistakes_are_named() -> None:
+    t = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(TypeError, match=r"np\.mean of a tensor has no option dtype; it takes"):
+        np.mean(t, dtype=np.float32)
+    with pytest.raises(TypeError):
+        np.sum(t, 0, 1)
+    with pytest.raises(np.exceptions.AxisError):
+        np.split(t, 2, axis=5)
+    with pytest.raises(np.exceptions.AxisError):
+        np.mean(Tensor(1.0), axis=0)
+    with pytest.raises(ValueError, match="integers with the 2 axes"):
+        np.take_along_axis(t, np.array([0]), 1)
+    with pytest.raises(ValueError, match="expected 0 to 51"):
+        np.einsum(t, [0, -1])
+    with pytest.raises(ValueError, match="not as both"):
+        np.clip(t, 0, 1, min=3)
+    with pytest.raises(TypeError, match="one number"):
+        f"{t:.2f}"
+    with pytest.raises(TypeError, match=r"write @no_grad\(\)"):
+        tg.no_grad(len)
+    for index in ("a", t, [0.5]):
+        with pytest.raises(IndexError):
+            t[index]
+    with pytest.raises(TypeError, match="expected text"):
+        t.label = 3
+    assert 3.0 in t
+    assert 5.0 not in t
+    np.testing.assert_array_equal(
+        tg.gradients(np.einsum("ii,ij->j", t, t, optimize=["einsum_path", (0, 1)]).sum(), t),
+        tg.gradients(np.einsum("ii,ij->j", t, t).sum(), t),
+    )
+
+
+def test_an_async_generator_is_refused() -> None:
+    async def steps() -> Any:
+        yield 1
+
+    with pytest.raises(TypeError, match="asynchronous generators"):
+        tg.no_grad()(steps)

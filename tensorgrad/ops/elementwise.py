@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import Op, op
+from ..op import op
 
 # --- arithmetic -----------------------------------------------------------------------------------
 # The operators give the bits of np.add and its like, and are ten times faster on NumPy scalars:
@@ -268,5 +268,3 @@ def _gelu_tanh_rule(g: Any, _out: Any, x: Any) -> Any:
 
 
 gelu_tanh = op(_gelu_tanh, _gelu_tanh_rule, name="gelu_tanh", elementwise=True)
-
-BINARY: tuple[Op, ...] = (add, subtract, multiply, divide, power, maximum, minimum)

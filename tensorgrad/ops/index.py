@@ -84,7 +84,7 @@ def write(out: Any, value: Any, *arrays: Any, template: tuple[Any, ...]) -> None
 
 
 def _assign(x: Any, value: Any, *arrays: Any, template: tuple[Any, ...]) -> Any:
-    out = np.copy(x, order="C")  # an array also where x is a NumPy scalar
+    out = np.copy(x)  # an array also where x is a NumPy scalar
     write(out, value, *arrays, template=template)
     return out
 

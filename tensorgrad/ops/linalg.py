@@ -88,6 +88,8 @@ def _einsum_rule(
     g: Any, _out: Any, *xs: Any, needs: tuple[bool, ...], subscripts: str, optimize: Any
 ) -> tuple[Any, ...]:
     """For each operand, one einsum of `g` with all the others."""
+    # A path was made for the forward's operands; here others are multiplied.
+    optimize = optimize if isinstance(optimize, (bool, str)) else True
     left, out_term = subscripts.split("->")
     terms = left.split(",")
     return tuple(
