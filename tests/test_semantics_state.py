@@ -309,7 +309,7 @@ def test_the_label_moves_and_the_old_node_keeps_its_gradient() -> None:
     assert y.grad.tolist() == [0]
 
 
-# --- what shares memory, and what may write --------------------------------------------------------
+# --- what shares memory, and what may write -------------------------------------------------------
 
 
 def test_numpy_does_not_write_into_tensors() -> None:
