@@ -18,6 +18,7 @@ from .creation import full_like, ones_like, zeros_like
 from .op import Op
 from .ops import elementwise, linalg
 from .ops import shape as shape_ops
+from .recording import unary_method
 from .tensor import NUMPY_TABLE, Tensor, apply, as_tensor
 
 _UNARY_DOC = """{summary}.
@@ -46,9 +47,10 @@ def _unary(
     op: Op, summary: str, derivative: str, at: float, slope: float, notes: str = ""
 ) -> Callable[[ArrayLike], Tensor]:
     """Make the function of an elementwise op, its docstring from a template."""
+    method = unary_method(op)
 
     def function(x: ArrayLike) -> Tensor:
-        return apply(op, x)
+        return method(x) if isinstance(x, Tensor) else apply(op, x)
 
     function.__name__ = function.__qualname__ = op.name
     function.__doc__ = _UNARY_DOC.format(

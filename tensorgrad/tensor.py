@@ -349,7 +349,7 @@ class Tensor(Handle):
 
     def _reduce(self, op: Op, axis: Axis, keepdims: bool) -> Tensor:
         """Apply a reduction that is a ufunc in NumPy, which lets a 0-d array have an axis 0."""
-        if not self.shape and axis in (0, -1):
+        if axis is not None and not self.shape and axis in (0, -1):
             axis = None
         return apply(op, self, axis=axis, keepdims=keepdims)
 
