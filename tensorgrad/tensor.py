@@ -251,14 +251,18 @@ class Tensor(Handle):
 
     def __setitem__(self, key: Index, value: ArrayLike) -> None:
         template, arrays = split_index(key)
-        if self._writes_in_place():
-            operand, data = unwrapped(value), self._writable()
-            data = np.array(data) if isinstance(data, np.generic) else data
-            try:
-                data[index.filled(template, tuple(arrays))] = operand
-            finally:  # an error on the way may have written a part
-                self.data = data
+        if not self._writes_in_place():
+            self._assign(template, arrays, value)
             return
+        operand, data = unwrapped(value), self._writable()
+        data = np.array(data) if isinstance(data, np.generic) else data
+        try:
+            data[index.filled(template, tuple(arrays))] = operand
+        finally:  # an error on the way may have written a part
+            self.data = data
+
+    def _assign(self, template: tuple[Any, ...], arrays: list[Any], value: ArrayLike) -> None:
+        """Become the handle of a value with `value` in its place at the index."""
         parents = [self._node, value._node if isinstance(value, Tensor) else None]
         recording = sum(1 << i for i, parent in enumerate(parents) if parent is not None)
         records = recording and is_grad_enabled()
