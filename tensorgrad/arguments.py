@@ -14,7 +14,7 @@ import numpy as np
 
 from ._typing import ArrayLike, Index
 from .graph import Node
-from .handle import Handle, to_array
+from .handle import NUMBER_KINDS, Handle, differentiable, to_array
 from .ops import index
 
 
@@ -22,20 +22,20 @@ def unwrapped(arg: Any) -> Any:
     """Return what the forward of an op takes for `arg`: an array, or a Python number as it is."""
     if isinstance(arg, Handle):
         return arg._data
-    if type(arg) in (float, int, bool):
+    if type(arg) in (float, int, bool, complex):
         return arg  # stays weak: it does not widen the dtype (NEP 50)
     if type(arg) is np.ndarray or isinstance(arg, np.generic):
-        if arg.dtype.kind not in "biuf" or not arg.dtype.isnative:
+        if arg.dtype.kind not in NUMBER_KINDS or not arg.dtype.isnative:
             return to_array(arg, "an operand")
         return arg
-    if arg is None or isinstance(arg, (str, bytes, dict, set, complex)):
-        raise TypeError(f"an operand is {arg!r}; expected a tensor, an array or a real number")
+    if arg is None or isinstance(arg, (str, bytes, dict, set)):
+        raise TypeError(f"an operand is {arg!r}; expected a tensor, an array or a number")
     return to_array(arg, "an operand")
 
 
 def is_operand(other: Any) -> bool:
     """Tell whether an operator of ours takes `other`; Python asks the other side if not."""
-    kinds = (Handle, np.ndarray, np.generic, int, float, list, tuple)
+    kinds = (Handle, np.ndarray, np.generic, int, float, complex, list, tuple)
     return isinstance(other, kinds) or hasattr(other, "__array_function__")
 
 
@@ -52,6 +52,11 @@ def checked_seed(node: Node, gradient: ArrayLike | None) -> Any:
             raise ValueError(
                 f"backward() of a tensor of shape {node.shape} needs gradient=, of that shape; or "
                 "reduce it to one number first, as with .sum()"
+            )
+        if node.dtype.kind == "c":
+            raise ValueError(
+                "backward() of a complex number needs gradient=; or start from a real one, such as "
+                "abs(x) or x.real"
             )
         # A NumPy scalar, which is fast, unless the graph is of another array type.
         ours = isinstance(node.out, (np.generic, np.ndarray))
@@ -82,7 +87,7 @@ def split_index(key: Index) -> tuple[tuple[Any, ...], list[Any]]:
 
 def _index_array(part: Any) -> Any:
     """Return an index of integers or booleans as an array."""
-    if isinstance(part, str) or (isinstance(part, Handle) and part.dtype.kind == "f"):
+    if isinstance(part, str) or (isinstance(part, Handle) and differentiable(part.dtype)):
         raise IndexError(
             f"an index is {part!r}; expected integers, slices, ..., None, or arrays of integers or "
             "booleans"
@@ -131,7 +136,11 @@ _WRITERS: Final = (
 
 
 def without_graph(
-    name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]
+    name: str,
+    function: Callable[..., Any],
+    args: Any,
+    kwargs: dict[str, Any],
+    advice: str = "pass x.data or x.detach() if no gradient is wanted",
 ) -> Any:
     """Call a NumPy function that has no gradient here, if no graph would be lost.
 
@@ -146,7 +155,7 @@ def without_graph(
     if records((args, kwargs)):
         raise TypeError(
             f"{name} is not differentiable here and would lose the graph of a recording tensor: "
-            "pass x.data or x.detach() if no gradient is wanted"
+            f"{advice}"
         )
     return function(*plain(args), **plain(kwargs))
 

@@ -8,19 +8,32 @@ then record what they do.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .graph import Leaf, Node, clock, last_write, topological_order
-from .op import Op, Rule, unbroadcast
+from .op import Op, Rule, unbroadcast, zeros
 
 Gradients: TypeAlias = dict[Node, Any]
 Lift: TypeAlias = Callable[[Node, Any], Any]
 
 _accumulation = threading.Lock()
+
+
+class Step(NamedTuple):
+    """One node of a pass, as `walk` shows it."""
+
+    node: Node
+    g: Any
+    """The cotangent that arrived."""
+    given: list[tuple[int, Any]]
+    """What its rules returned: pairs of an input's position and its cotangent."""
+
+
+Walk: TypeAlias = Generator[Step, None, Gradients]
 
 
 def backpropagate(
@@ -68,15 +81,63 @@ def backpropagate(
     useful = None if wanted is None else _useful(order, wanted)
     run = _Pass(order, wanted, useful, lift, lower)
     with np.errstate(all="ignore"):
-        grads = run({root: seed}, careful=False)
+        seed = conjugate(seed)
+        grads = finish(run.walk({root: seed}))
         if any(_has_nan(lower(g)) for g in grads.values()):
-            grads = run({root: seed}, careful=True)
-    return grads
+            grads = finish(run.walk({root: seed}, careful=True))
+        return {node: conjugate(g) for node, g in grads.items()}
+
+
+def walk(root: Node, seed: Any) -> Walk:
+    """Run the pass of `backpropagate` a node at a time, with the strong zero throughout.
+
+    Parameters
+    ----------
+    root, seed
+        As there.
+
+    Yields
+    ------
+    Step
+        What came in and what went out, for each node.
+
+    Returns
+    -------
+    dict
+        The gradients of the leaves.
+    """
+    steps = _Pass(topological_order(root), None, None, None, lambda g: g).walk(
+        {root: conjugate(seed)}, careful=True, shown=True
+    )
+    while True:
+        try:
+            with np.errstate(all="ignore"):  # but not while the caller looks at a step
+                step = next(steps)
+        except StopIteration as stop:
+            return {node: conjugate(g) for node, g in stop.value.items()}
+        yield step
+
+
+def finish(steps: Walk) -> Gradients:
+    """Run a pass to its end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+
+def conjugate(g: Any) -> Any:
+    """Turn the cotangent that rules see into the gradient that people see, and back.
+
+    They differ for complex numbers only; see the law of rules in `ops`.
+    """
+    return np.conj(g) if g.dtype.kind == "c" else g
 
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """The settings of a pass; a call walks the nodes once."""
+    """The settings of a pass; `walk` visits the nodes once."""
 
     order: list[Node]
     wanted: Container[Node] | None
@@ -84,10 +145,15 @@ class _Pass:
     lift: Lift | None
     lower: Callable[[Any], Any]
 
-    def __call__(self, grads: Gradients, careful: bool) -> Gradients:
-        """Start from the cotangents in `grads`; return those of the leaves and what is wanted."""
+    def walk(self, grads: Gradients, careful: bool = False, shown: bool = False) -> Walk:
+        """Start from the cotangents in `grads`; return those of the leaves and what is wanted.
+
+        A generator, whose steps are those asked for by `shown`.
+        """
         wanted, useful, lift = self.wanted, self.useful, self.lift
         handed_out: Gradients = {}
+        own: set[Node] = set()  # the nodes whose cotangent nobody but this pass can see
+        given: list[tuple[int, Any]] = []
         now = clock.now
         for node in self.order:
             # An interior gradient dies as soon as it is used up, unless a person would look at it.
@@ -97,8 +163,9 @@ class _Pass:
             if wanted is not None:
                 if node in wanted:
                     handed_out[node] = g
+                    own.discard(node)
             elif not node.shape or node.keeps_grad:
-                node.grad = g if isinstance(g, np.generic) else g.copy()
+                node.grad = conjugate(g) if isinstance(g, np.generic) else conjugate(g.copy())
             if node.time != now:
                 _check_unchanged(node)
             op, out, params = node.op, node.out, node.params
@@ -106,7 +173,15 @@ class _Pass:
             assert op is not None  # the order holds no leaves
             if lift is not None:
                 inputs, out = _lifted(node, lift)
-            rules = _shares(node, g, out, inputs, useful) if op.joint else op.rules
+            rules: tuple[Rule | None, ...]
+            if op.joint:
+                rules = _shares(node, g, out, inputs, useful)
+            elif op.in_place:
+                rules = self._in_place(node, g, out, inputs, grads, own, careful)
+            else:
+                rules = op.rules
+            if careful:
+                rules, given = self._repaired(node, rules, g, out, inputs)
             for parent, rule in zip(node.parents, rules):  # noqa: B905 - labels have no rule
                 if parent is None or rule is None or (useful is not None and parent not in useful):
                     continue
@@ -117,8 +192,6 @@ class _Pass:
                     gx = rule(g, out, inputs[0], inputs[1])
                 else:
                     gx = rule(g, out, inputs[0])
-                if careful:
-                    gx = _strong_zero(node, rule, self.lower(g), gx, self.lower, parent)
                 try:
                     fits = gx.dtype is parent.dtype and gx.shape == parent.shape
                 except AttributeError:  # no array at all
@@ -126,8 +199,82 @@ class _Pass:
                 if not fits:
                     gx = _fitted(op, gx, parent)
                 grads[parent] = grads[parent] + gx if parent in grads else gx
+            if shown:
+                yield Step(node, g, given)
         grads.update(handed_out)
         return grads
+
+    def _needs(self, parent: Node | None) -> bool:
+        """Tell whether the cotangent of an input is asked for."""
+        return parent is not None and (self.useful is None or parent in self.useful)
+
+    def _repaired(
+        self,
+        node: Node,
+        rules: tuple[Rule | None, ...],
+        g: Any,
+        out: Any,
+        inputs: Sequence[Any],
+    ) -> tuple[tuple[Rule | None, ...], list[tuple[int, Any]]]:
+        """Run the rules of a node with the strong zero, and return rules that hold the results."""
+        op = node.op
+        assert op is not None
+        results: list[Rule | None] = []
+        given = []
+        pairs = zip(node.parents, rules)  # noqa: B905 - labels have no rule
+        for position, (parent, rule) in enumerate(pairs):
+            results.append(None)
+            if rule is not None and self._needs(parent):
+                assert parent is not None
+                gx = rule(g, out, *inputs, **node.params)
+                gx = _strong_zero(node, rule, self.lower(g), gx, self.lower, parent)
+                gx = _fitted(op, gx, parent)
+                given.append((position, gx))
+                results[-1] = _constant(gx)
+        return tuple(results), given
+
+    def _in_place(
+        self,
+        node: Node,
+        g: Any,
+        out: Any,
+        inputs: Sequence[Any],
+        grads: Gradients,
+        own: set[Node],
+        apart: bool,
+    ) -> tuple[Rule | None, ...]:
+        """Run the first rule of a node where it may write, and return what is left to do.
+
+        Memory that `own` says is seen by nobody else is written as it is, so that a loop over the
+        rows of an array costs as much backwards as forwards.  `apart` keeps what is accumulated
+        out of `grads`.
+        """
+        op, first, params = node.op, node.parents[0], node.params
+        assert op is not None
+        assert op.rules[0] is not None
+        if op.accumulates:
+            if first is None or not self._needs(first):
+                return (None, *op.rules[1:])
+            into = None if apart else grads.get(first)
+            if into is None:
+                into = zeros(first.shape, first.dtype, g)
+            elif first not in own:
+                into = np.copy(into)
+            op.rules[0](into, g, out, *inputs, **params)
+            if apart:
+                return (_constant(into), *op.rules[1:])
+            grads[first] = into
+            own.add(first)
+            return (None, *op.rules[1:])
+        rest = [
+            rule and self._needs(parent) and _constant(rule(g, out, *inputs, **params))
+            for parent, rule in zip(node.parents[1:], op.rules[1:])  # noqa: B905
+        ]
+        if first is None or not self._needs(first):
+            return (None, *(rule or None for rule in rest))
+        gx = op.rules[0](g if node in own else np.copy(g), out, *inputs, **params)
+        own.add(first)
+        return (_constant(gx), *(rule or None for rule in rest))
 
 
 def _useful(order: list[Node], wanted: Container[Node]) -> set[Node]:
@@ -163,11 +310,19 @@ def _shares(
         raise ValueError(
             f"the rule of {op.name} returned {len(cotangents)} gradients for {len(inputs)} inputs"
         )
-    return tuple(lambda *_args, gx=gx, **_params: gx for gx in cotangents)
+    return tuple(_constant(gx) for gx in cotangents)
+
+
+def _constant(gx: Any) -> Rule:
+    """Return a rule that has been run."""
+    return lambda *_args, **_params: gx
 
 
 def _fitted(op: Op, gx: Any, parent: Node) -> Any:
-    """Bring a cotangent to its input's shape and dtype, or say that the rule is wrong."""
+    """Bring a cotangent to its input's shape and dtype, or say that the rule is wrong.
+
+    A real input of a complex result has the real part for its cotangent.
+    """
     if not hasattr(gx, "shape") or not hasattr(gx, "astype"):
         raise TypeError(
             f"the rule of {op.name} returned {type(gx).__name__}; "
@@ -180,6 +335,8 @@ def _fitted(op: Op, gx: Any, parent: Node) -> Any:
             f"the rule of {op.name} returned a gradient of shape {gx.shape} "
             f"for an input of shape {parent.shape}"
         )
+    if gx.dtype.kind == "c" and parent.dtype.kind != "c":
+        gx = np.real(gx)
     return gx if gx.dtype == parent.dtype else gx.astype(parent.dtype)
 
 

@@ -152,8 +152,10 @@ def linspace(start: float, stop: float, num: int = 50, dtype: DTypeLike = None) 
     return as_tensor(np.linspace(start, stop, num, dtype=dtype))
 
 
-def zeros_like(a: ArrayLike, dtype: DTypeLike = None) -> Tensor:
-    """Return zeros of the shape and dtype of `a`.
+def zeros_like(
+    a: ArrayLike, dtype: DTypeLike = None, *, shape: ShapeLike | None = None
+) -> Tensor:
+    """Return zeros of the shape and dtype of `a`, or of those given.
 
     Examples
     --------
@@ -161,7 +163,7 @@ def zeros_like(a: ArrayLike, dtype: DTypeLike = None) -> Tensor:
     >>> tg.zeros_like(tg.Tensor([1.0])).tolist()
     [0.0]
     """
-    return as_tensor(np.zeros_like(as_tensor(a).data, dtype))
+    return as_tensor(np.zeros_like(as_tensor(a).data, dtype, shape=shape))
 
 
 def ones_like(a: ArrayLike, dtype: DTypeLike = None) -> Tensor:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weakref import ref
 
 import numpy as np
@@ -178,32 +178,52 @@ def topological_order(root: Node) -> list[Node]:
     return order
 
 
-# The modes entered and not yet left, innermost last.  A tuple in a context variable: every thread
-# and every asyncio task has its own, and a shared `no_grad()` object holds no state.
-_modes: ContextVar[tuple[bool, ...]] = ContextVar("tensorgrad_recording", default=(True,))
+class Watcher:
+    """A recording mode that is told of each node; anomaly detection derives from it."""
+
+    def record(self, node: Node, inputs: Sequence[Any], out: Any) -> None:
+        """Take note of a node just made from `inputs`, with the result `out`."""
+
+    def leave_graph(self, node: Node, how: str) -> None:
+        """Take note that the value of a recording tensor leaves its graph, as by `float(x)`."""
+
+
+# The modes entered and not yet left, innermost last: False (recording is off), True, or a Watcher.
+# A tuple in a context variable: every thread and every asyncio task has its own, and a shared
+# `no_grad()` object holds no state.
+Mode: TypeAlias = bool | Watcher
+_modes: ContextVar[tuple[Mode, ...]] = ContextVar("tensorgrad_recording", default=(True,))
 
 
 def is_grad_enabled() -> bool:
     """Tell whether operations are recorded in this thread and context."""
-    return _modes.get()[-1]
+    return _modes.get()[-1] is not False
 
 
-class _Mode:
-    """A recording mode, usable as a context manager and as a decorator."""
+def watchers() -> list[Watcher]:
+    """List the watchers of this thread and context, outermost first; none where nobody records."""
+    modes = _modes.get()
+    return [mode for mode in modes if isinstance(mode, Watcher)] if modes[-1] is not False else []
 
-    _enabled: bool
+
+class ModeSwitch:
+    """A context manager and decorator that enters a recording mode."""
+
+    def _mode(self) -> Mode:
+        """Return the mode to enter."""
+        raise NotImplementedError
+
+    def __enter__(self) -> None:
+        _modes.set((*_modes.get(), self._mode()))
+
+    def __exit__(self, *_exception: object) -> None:
+        _modes.set(_modes.get()[:-1])
 
     def __init__(self, *function: object) -> None:
         if function:
             raise TypeError(
                 f"{type(self).__name__} takes no argument: write @{type(self).__name__}()"
             )
-
-    def __enter__(self) -> None:
-        _modes.set((*_modes.get(), self._enabled))
-
-    def __exit__(self, *_exception: object) -> None:
-        _modes.set(_modes.get()[:-1])
 
     def __call__(self, function: F) -> F:
         """Run every call of the function, or every step of the generator, in this mode."""
@@ -258,7 +278,7 @@ class _Mode:
         return call
 
 
-class no_grad(_Mode):  # noqa: N801 - lower case as in PyTorch: it reads as a statement
+class no_grad(ModeSwitch):  # noqa: N801 - lower case as in PyTorch: it reads as a statement
     """Switch recording off, as a context manager or a decorator.
 
     Per thread and per context; may be nested; an exception restores the mode before it.  A
@@ -274,10 +294,11 @@ class no_grad(_Mode):  # noqa: N801 - lower case as in PyTorch: it reads as a st
     False
     """
 
-    _enabled = False
+    def _mode(self) -> Mode:
+        return False
 
 
-class enable_grad(_Mode):  # noqa: N801 - lower case as in PyTorch
+class enable_grad(ModeSwitch):  # noqa: N801 - lower case as in PyTorch
     """Switch recording back on, inside `no_grad`; as a context manager or a decorator.
 
     Examples
@@ -290,4 +311,6 @@ class enable_grad(_Mode):  # noqa: N801 - lower case as in PyTorch
     True
     """
 
-    _enabled = True
+    def _mode(self) -> Mode:
+        # Who watched outside a `no_grad` watches on inside it.
+        return next((mode for mode in reversed(_modes.get()) if mode is not False), True)

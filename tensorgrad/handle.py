@@ -6,25 +6,31 @@ Floor: above `graph`.  `tensor` adds the operations.
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import Any, Final, Self
 from weakref import ref
 
 import numpy as np
 
 from ._typing import Array, ArrayLike, DTypeLike, Shape
-from .graph import Leaf, Node, clock, is_grad_enabled, last_write
+from .graph import Leaf, Node, clock, is_grad_enabled, last_write, watchers
+
+NUMBER_KINDS: Final = "biufc"
+
+
+def differentiable(dtype: np.dtype[Any]) -> bool:
+    """Tell whether arrays of this dtype have gradients: floats and complex numbers do."""
+    return dtype.kind in "fc"
 
 
 def checked_dtype(dtype: np.dtype[Any], what: str) -> None:
     """Raise a TypeError unless arrays of this dtype can be the data of a tensor."""
-    if dtype.kind in "biuf":
+    if dtype.kind in NUMBER_KINDS:
         return
-    if dtype.kind == "c":
-        raise TypeError(f"{what} is complex ({dtype}); give its real and imaginary parts")
     if dtype.kind == "O":
         raise TypeError(f"{what} holds objects that are no numbers of a NumPy dtype")
     raise TypeError(
-        f"{what} has dtype {dtype}; expected booleans, integers or floats: convert it with astype"
+        f"{what} has dtype {dtype}; expected booleans, integers, floats or complex numbers: "
+        "convert it with astype"
     )
 
 
@@ -37,7 +43,7 @@ def to_array(data: ArrayLike, what: str = "data") -> Any:
     Raises
     ------
     TypeError
-        If the elements are no real numbers, or if a graph or a mask would be lost.
+        If the elements are no numbers, or if a graph or a mask would be lost.
     """
     if isinstance(data, Handle):
         if data._node is not None:
@@ -175,7 +181,7 @@ class Handle:
     def requires_grad(self, flag: bool) -> None:
         node = self._node
         if flag and node is None:
-            if self.dtype.kind != "f":
+            if not differentiable(self.dtype):
                 raise TypeError(
                     f"a tensor of dtype {self.dtype} has no gradient; "
                     "convert it to floats first, as in Tensor(data, dtype=float)"
@@ -356,14 +362,17 @@ class Handle:
 
     # --- conversion -------------------------------------------------------------------------------
 
-    def item(self) -> bool | int | float:
+    def item(self) -> bool | int | float | complex:
         """Return the only element as a Python number, without its graph.
 
         Raises
         ------
         ValueError
             If there is not exactly one element.
+        RuntimeError
+            If this tensor records and anomalies are being detected.
         """
+        self._leave_graph("item()")
         if self.size != 1:
             raise ValueError(
                 f"a tensor of shape {self.shape} is not one number: index it, or use tolist()"
@@ -382,10 +391,22 @@ class Handle:
         return bool(self.data)
 
     def __float__(self) -> float:
+        self._leave_graph("float()")
         return float(self.data)
 
     def __int__(self) -> int:
+        self._leave_graph("int()")
         return int(self.data)
+
+    def __complex__(self) -> complex:
+        self._leave_graph("complex()")
+        return complex(self.data)
+
+    def _leave_graph(self, how: str) -> None:
+        """Tell who watches that a value is about to leave its graph."""
+        if self._node is not None:
+            for watcher in watchers():
+                watcher.leave_graph(self._node, how)
 
     def __index__(self) -> int:
         return self.data.__index__()

@@ -41,11 +41,18 @@ class Op:
     elementwise: bool
     selects: bool
     view: bool
+    accumulates: bool
+    overwrites: bool
     groups: Callable[..., Axis] | None
     reads: tuple[Reads, ...]
     _unread: dict[tuple[int, int], tuple[bool, tuple[int, ...]]] = field(
         default_factory=dict, repr=False
     )
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the first rule writes into memory that the engine hands to it."""
+        return self.accumulates or self.overwrites
 
     def unread(self, recording: int, count: int) -> tuple[bool, tuple[int, ...]]:
         """Tell what the rules of one application will read.
@@ -100,6 +107,8 @@ def op(
     elementwise: bool = False,
     selects: bool = False,
     view: bool = False,
+    accumulates: bool = False,
+    overwrites: bool = False,
     groups: Callable[..., Axis] | None = None,
 ) -> Op:
     """Declare an operation.
@@ -128,6 +137,13 @@ def op(
         a mask, and an infinite cotangent stops there all the same.
     view
         The result may share memory with the first input.
+    accumulates
+        The first rule is called `rule(into, g, out, *inputs, **params)` and adds its cotangent to
+        `into`, of the first input's shape, in place: what reads a row costs a row.
+    overwrites
+        The first rule writes into `g` and returns it, so that assigning a row costs a row: the
+        engine copies a `g` that somebody else may hold, and runs the other rules first.  What they
+        return must be new.
     groups
         For an op that reduces or normalises: `groups(**params)` gives the axes whose elements
         depend on each other.  With `elementwise` this is what makes the strong zero possible
@@ -158,18 +174,25 @@ def op(
         elementwise=elementwise,
         selects=selects,
         view=view,
+        accumulates=accumulates,
+        overwrites=overwrites,
         groups=groups,
-        reads=tuple(() if rule is None else _reads(rule) for rule in all_rules),
+        reads=tuple(() if rule is None else _reads(rule, accumulates) for rule in all_rules),
     )
 
 
-def _reads(rule: Rule) -> Reads:
+def _reads(rule: Rule, accumulates: bool) -> Reads:
     """Tell which positional arguments after `g` the rule names without an underscore."""
     kinds = inspect.Parameter
     positional = (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD, kinds.VAR_POSITIONAL)
     parameters = inspect.signature(rule).parameters.values()
     names = [p.name for p in parameters if p.kind in positional]
-    return tuple(not name.startswith("_") for name in names[1:])
+    return tuple(not name.startswith("_") for name in names[2 if accumulates else 1 :])
+
+
+def zeros(shape: Shape, dtype: Any, example: Any) -> Any:
+    """Return zeros of the array type of `example`, which may be a NumPy scalar."""
+    return np.zeros_like(example, dtype=dtype, shape=shape)
 
 
 def unbroadcast(g: Any, shape: Shape) -> Any:

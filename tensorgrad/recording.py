@@ -11,7 +11,7 @@ from weakref import ref
 
 from ._typing import ArrayLike
 from .arguments import is_operand, unwrapped
-from .graph import Node, _modes, clock
+from .graph import Node, _modes, clock, watchers
 from .handle import Handle
 from .op import Op
 
@@ -63,6 +63,13 @@ def recorded(
     return tensor
 
 
+def watched(tensor: H, inputs: Sequence[Any]) -> H:
+    """Tell the watchers of this thread of a node just recorded."""
+    for watcher in watchers():
+        watcher.record(tensor._node, inputs, tensor._data)  # type: ignore[arg-type]
+    return tensor
+
+
 def record(
     cls: type[H],
     op: Op,
@@ -74,15 +81,16 @@ def record(
 ) -> H:
     """Wrap a result in a handle on a new node that keeps what the rules of `op` will read.
 
-    Bit i of `recording` is set where input i records.  In `inputs`, which is used up, an input that
-    no rule reads gives way to its node; numbers are kept in any case, since they cost nothing and
-    drawings show them.
+    Bit i of `recording` is set where input i records.  Of an input that no rule reads, its node is
+    kept; numbers are kept in any case, since they cost nothing and drawings show them.
     """
     keep_out, unread = op.unread(recording, len(parents))
+    kept = list(inputs)
     for i in unread:
         if type(inputs[i]) not in NUMBERS:
-            inputs[i] = parents[i]
-    return recorded(cls, op, tuple(parents), tuple(inputs), out, keep_out, params)
+            kept[i] = parents[i]
+    tensor = recorded(cls, op, tuple(parents), tuple(kept), out, keep_out, params)
+    return tensor if _modes.get()[-1] is True else watched(tensor, inputs)
 
 
 def binary_operator(op: Op, reflected: bool = False) -> Callable[[H, ArrayLike], H]:
@@ -112,7 +120,7 @@ def binary_operator(op: Op, reflected: bool = False) -> Callable[[H, ArrayLike],
             x, y, px, py = y, x, py, px
         tensor = _new(cls)
         tensor._data = out = forward(x, y)
-        if (px is None and py is None) or not modes()[-1]:
+        if (px is None and py is None) or (mode := modes()[-1]) is False:
             tensor._node = None
             return tensor
         tensor._node = node = Node()
@@ -137,7 +145,7 @@ def binary_operator(op: Op, reflected: bool = False) -> Callable[[H, ArrayLike],
         node.label = ""
         node.keeps_grad = False
         node.handle = ref(tensor)
-        return tensor
+        return tensor if mode is True else watched(tensor, (x, y))
 
     method.__name__ = op.name
     return method
@@ -151,9 +159,10 @@ def unary_method(op: Op) -> Callable[[H], H]:
     def method(self: Any) -> Any:
         x, parent = self._data, self._node
         out = forward(x)
-        if parent is None or not _modes.get()[-1]:
+        if parent is None or (mode := _modes.get()[-1]) is False:
             return made(type(self), out)
-        return recorded(type(self), op, (parent,), (parent if unread else x,), out, keep_out)
+        tensor = recorded(type(self), op, (parent,), (parent if unread else x,), out, keep_out)
+        return tensor if mode is True else watched(tensor, (x,))
 
     method.__name__ = op.name
     method.__doc__ = f"Apply `tensorgrad.{op.name}`."

@@ -26,7 +26,8 @@ from .arguments import (
     without_graph,
 )
 from .graph import Node, is_grad_enabled
-from .handle import Handle, checked_dtype, to_array
+from .handle import Handle, checked_dtype, differentiable, to_array
+from .methods import ArrayMethods
 from .op import Op
 from .ops import elementwise, index, linalg, reduce, shape
 from .recording import (
@@ -41,6 +42,9 @@ from .recording import (
 
 NUMPY_TABLE: Final[dict[Any, Callable[..., Any]]] = {}
 """What stands for each NumPy callable.  `numpy_api` fills it."""
+UFUNC_METHODS: Final[dict[str, Callable[..., Any]]] = {}
+"""What stands for `ufunc.reduce` and its like, and for `__call__` with options, by the method's
+name; called with the ufunc first.  `numpy_api` fills it."""
 
 
 def apply(op: Op, *args: ArrayLike, **params: Any) -> Tensor:
@@ -83,7 +87,7 @@ def apply(op: Op, *args: ArrayLike, **params: Any) -> Tensor:
     return record(cls, op, nodes, recording, arrays, params, out)
 
 
-class Tensor(Handle):
+class Tensor(ArrayMethods):
     """An array that records what is done with it, and can be differentiated.
 
     Parameters
@@ -92,7 +96,7 @@ class Tensor(Handle):
         Numbers of any shape.  They are copied, so that later changes to an array given here change
         nothing.
     requires_grad
-        Whether operations are recorded.  None: if the elements are floats.
+        Whether operations are recorded.  None: if the elements are floats or complex numbers.
     dtype
         The type of the elements; None keeps that of `data`.
     label
@@ -101,7 +105,7 @@ class Tensor(Handle):
     Raises
     ------
     TypeError
-        If the elements are no real numbers, or if a gradient is asked of integers.
+        If the elements are no numbers, or if a gradient is asked of integers.
 
     Examples
     --------
@@ -129,7 +133,7 @@ class Tensor(Handle):
             checked_dtype(dtype, "the dtype asked for")
             array = array.astype(dtype, copy=False)
         if requires_grad is None:
-            requires_grad = array.dtype.kind == "f"
+            requires_grad = differentiable(array.dtype)
         self._data = array
         self._node = None
         if label:
@@ -236,6 +240,15 @@ class Tensor(Handle):
     __ipow__ = in_place_operator(operator.ipow, operator.pow)
     __imatmul__ = in_place_operator(operator.imatmul, operator.matmul)
 
+    def _store(self, result: Any) -> None:
+        """Take the result of an operation that this tensor was given to as `out=`."""
+        if self._writes_in_place():
+            data = self._writable()
+            np.copyto(data, unwrapped(result), casting="same_kind")
+            self.data = data
+        else:
+            self._move_to(as_tensor(result).broadcast_to(self.shape))
+
     def _move_to(self, result: Tensor) -> None:
         """Become the handle of a new value; whoever used the old one keeps it."""
         if result.shape != self.shape:
@@ -252,7 +265,7 @@ class Tensor(Handle):
     def __setitem__(self, key: Index, value: ArrayLike) -> None:
         template, arrays = split_index(key)
         if not self._writes_in_place():
-            self._assign(template, arrays, value)
+            self._write(index.assign, template, arrays, value)
             return
         operand, data = unwrapped(value), self._writable()
         data = np.array(data) if isinstance(data, np.generic) else data
@@ -261,12 +274,14 @@ class Tensor(Handle):
         finally:  # an error on the way may have written a part
             self.data = data
 
-    def _assign(self, template: tuple[Any, ...], arrays: list[Any], value: ArrayLike) -> None:
-        """Become the handle of a value with `value` in its place at the index."""
+    def _write(
+        self, op: Op, template: tuple[Any, ...], arrays: list[Any], value: ArrayLike
+    ) -> None:
+        """Become the handle of a value with `value` assigned, or added, at the index."""
         parents = [self._node, value._node if isinstance(value, Tensor) else None]
         recording = sum(1 << i for i, parent in enumerate(parents) if parent is not None)
         records = recording and is_grad_enabled()
-        if records and self.dtype.kind != "f":
+        if records and not differentiable(self.dtype):
             raise TypeError(
                 f"assigning a recording tensor into a tensor of dtype {self.dtype} would lose its "
                 "gradient: make the target of floats, or assign value.detach()"
@@ -276,22 +291,28 @@ class Tensor(Handle):
         alone = sys.getrefcount(self._data) == 2 and _owned(self._data)
         inputs = [self._data if self.shape else self.data, unwrapped(value), *arrays]
         if alone:
-            index.write(*inputs, template=template)
+            index.WRITERS[op](*inputs, template=template)
             out = inputs[0]
         else:
-            out = index.assign.forward(*inputs, template=template)
+            out = op.forward(*inputs, template=template)
         result = made(Tensor, out)
         if records:
             parents += [None] * len(arrays)
             params = {"template": template}
-            result = record(Tensor, index.assign, parents, recording, inputs, params, out)
+            result = record(Tensor, op, parents, recording, inputs, params, out)
         self._take(result._data, result._node)
 
     # --- indexing ---------------------------------------------------------------------------------
 
     def __getitem__(self, key: Index) -> Tensor:
         template, arrays = split_index(key)
-        return apply(index.getitem, self, *arrays, template=template)
+        found = apply(index.getitem, self, *arrays, template=template)
+        node = self._node
+        if node is not None and node.op is not None and 4 * found.size <= self.size:
+            # A row that is kept would keep the whole array, and the next assignment would have to
+            # copy that in place of taking it over.
+            found._data = found._data.copy()
+        return found
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
@@ -345,7 +366,7 @@ class Tensor(Handle):
         """Cast to another dtype; a cast to integers or booleans leaves the graph."""
         dtype = np.dtype(dtype)
         checked_dtype(dtype, "the dtype asked for")
-        if dtype.kind != "f":
+        if not differentiable(dtype):
             return made(Tensor, self._data.astype(dtype))
         return apply(elementwise.astype, self, dtype=dtype)
 
@@ -396,14 +417,6 @@ class Tensor(Handle):
     def log_softmax(self, axis: Axis = -1) -> Tensor:
         """Apply `tensorgrad.log_softmax`."""
         return apply(reduce.log_softmax, self, axis=axis)
-
-    def argmax(self, axis: int | None = None) -> Any:
-        """Return the index of the maximum along an axis: integers, no gradient."""
-        return np.argmax(self._data, axis=axis)
-
-    def argmin(self, axis: int | None = None) -> Any:
-        """Return the index of the minimum along an axis: integers, no gradient."""
-        return np.argmin(self._data, axis=axis)
 
     # --- shape ------------------------------------------------------------------------------------
 
@@ -473,9 +486,7 @@ class Tensor(Handle):
         function = NUMPY_TABLE.get(ufunc)
         if function is not None and method == "__call__" and not kwargs:
             return function(*inputs)
-        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-        options = "".join(f", {key}=" for key in kwargs)
-        return without_graph(name + options, getattr(ufunc, method), inputs, kwargs)
+        return UFUNC_METHODS[method](ufunc, *inputs, **kwargs)
 
     def __array_function__(
         self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -529,8 +540,8 @@ class Value(Tensor):
 
     def __init__(self, data: float, label: str = "") -> None:
         array = to_array(data)
-        if array.shape:
-            raise TypeError(f"a Value is one number, not an array of shape {array.shape}")
+        if array.shape or array.dtype.kind == "c":
+            raise TypeError(f"a Value is one real number, not {array.dtype}{list(array.shape)}")
         self._data = np.float64(array)
         self._node = None
         self.label = label

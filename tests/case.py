@@ -30,7 +30,8 @@ class Case:
     called with Tensors as well, and then it is a second spelling or an independent composition.
     `also` holds more spellings.  `holomorphic`: the reference takes complex numbers, so that the
     complex step judges the gradient.  `order` is up to which derivatives are compared, and
-    `stands_in` up to which the rules run on another array type.
+    `stands_in` up to which the rules run on another array type.  `dtypes` are those that NumPy's
+    function takes.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Case:
     elementwise: bool = False
     order: int = 2
     stands_in: int = 2
+    dtypes: tuple[str, ...] = ("float16", "float32", "float64")
 
     def draw(self, seed: int = 0, dtype: Any = np.float64) -> list[Any]:
         """Draw the inputs."""

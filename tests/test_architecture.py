@@ -30,6 +30,7 @@ FLOORS = (
     {"graph"},
     {"ops", "backprop"},
     {"handle"},
+    {"methods"},
     {"arguments"},
     {"recording"},
     {"tensor"},

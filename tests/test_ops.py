@@ -19,14 +19,21 @@ from op_cases import CASES
 from standin import StandIn, unboxed
 from tensorgrad import Tensor
 from tensorgrad.graph import Node, topological_order
-from tensorgrad.numpy_api import NUMPY_TABLE
+from tensorgrad.numpy_api.table import NUMPY_TABLE, SUPPORT, Support
 from tensorgrad.op import Op, op, unbroadcast
 from tensorgrad.ops import elementwise, fused, index, linalg, reduce, shape
 from tensorgrad.testing import check_grads
 
 ROOMS = (elementwise, reduce, shape, index, linalg, fused)
 EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-DTYPES = pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+EACH_IN_ITS_DTYPES = pytest.mark.parametrize(
+    ("case", "dtype"),
+    [
+        pytest.param(case, dtype, id=f"{case.name}-{dtype}")
+        for case in CASES
+        for dtype in case.dtypes
+    ],
+)
 
 
 def leaves(arrays: list[Any]) -> list[Tensor]:
@@ -64,8 +71,7 @@ def assert_alike(got: Any, expected: Any, dtype: Any = "float64") -> None:
     np.testing.assert_allclose(got, expected, rtol=rtol, atol=rtol / 100)
 
 
-@EACH
-@DTYPES
+@EACH_IN_ITS_DTYPES
 def test_values_are_numpys(case: Case, dtype: str) -> None:
     """Rule 8: to the bit, where NumPy has the function."""
     arrays = case.draw(dtype=dtype)
@@ -109,8 +115,7 @@ def test_gradients_are_right(case: Case) -> None:
         check_grads(lambda *xs: case.function(*xs, *case.data), *case.draw(), order=case.order)
 
 
-@EACH
-@DTYPES
+@EACH_IN_ITS_DTYPES
 def test_gradients_keep_shape_and_dtype(case: Case, dtype: str) -> None:
     """Rule 9, case 66."""
     arrays = case.draw(dtype=dtype)
@@ -122,7 +127,18 @@ def test_gradients_keep_shape_and_dtype(case: Case, dtype: str) -> None:
 def rule_results(node: Node, g: Any) -> Iterator[tuple[Node, Any]]:
     """Run the rules of a node as the engine does; yield each parent with what is for it."""
     assert node.op is not None
-    if node.op.joint:
+    if node.op.accumulates:
+        into = np.zeros(node.parents[0].shape, g.dtype)  # type: ignore[union-attr]
+        node.op.rules[0](into, g, node.out, *node.inputs, **node.params)  # type: ignore[misc]
+        results = [into]
+    elif node.op.overwrites:
+        first, *rest = node.op.rules
+        results = [
+            rule and parent and rule(g, node.out, *node.inputs, **node.params)
+            for rule, parent in zip(rest, node.parents[1:], strict=False)
+        ]
+        results = [first(np.copy(g), node.out, *node.inputs, **node.params), *results]  # type: ignore[misc]
+    elif node.op.joint:
         needs = tuple(parent is not None for parent in node.parents)
         results = node.op.rules[0](g, node.out, *node.inputs, needs=needs, **node.params)  # type: ignore[misc]
     else:
@@ -141,8 +157,7 @@ def floating(value: Any) -> Any:
     return dtype if dtype is not None and dtype.kind == "f" else None
 
 
-@EACH
-@DTYPES
+@EACH_IN_ITS_DTYPES
 def test_rules_obey_the_law(case: Case, dtype: str) -> None:
     """Write nothing, return `g`, a view of it or new memory, widen nothing (cases 66, 81, 82)."""
     out = case.function(*leaves(case.draw(dtype=dtype)), *case.data)
@@ -290,12 +305,14 @@ def test_every_function_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = {
         name: value
         for name, value in vars(tg).items()
-        if name in tg.__all__ and getattr(value, "__module__", "") == "tensorgrad.numpy_api"
+        if name in tg.__all__
+        and getattr(value, "__module__", "").startswith("tensorgrad.numpy_api")
     }
     table = {
         key: value
         for key, value in NUMPY_TABLE.items()
-        if not {"_plain", "_constant"} & set(value.__qualname__.split("."))
+        if SUPPORT[key] is not Support.NO_GRADIENT
+        and "_constant" not in value.__qualname__
         and "creation" not in value.__module__
     }
     for name, function in functions.items():

@@ -2,7 +2,7 @@
 
 Floor: `ops`.  An index is split: its integer and boolean arrays are data and come as positional
 inputs, the rest (slices, ints, None, Ellipsis) is a static template with `HOLE` in their places.
-`getitem` and `scatter` are each other's adjoints.
+`np.add.at` is the adjoint of reading.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._typing import Index, Shape
-from ..op import Op, op, unbroadcast
+from .._typing import Index
+from ..op import op, unbroadcast, zeros
 
 
 class _Hole:
@@ -40,35 +40,19 @@ def _getitem(x: Any, *arrays: Any, template: tuple[Any, ...]) -> Any:
     return x[filled(template, arrays)]
 
 
-def _scatter(g: Any, *arrays: Any, template: tuple[Any, ...], shape: Shape) -> Any:
-    """Add `g` into zeros at the index; repeated indices add up (cases 55, 56)."""
-    out = _zeros(shape, g.dtype, g)
-    index = filled(template, arrays)
-    if _unique(arrays):
-        out[index] = g
-    else:
-        np.add.at(out, index, g)
-    return out
+def _read_rule(into: Any, g: Any, _out: Any, _x: Any, *arrays: Any, template: Any) -> None:
+    """Add `g` to what is there."""
+    _add(into, g, *arrays, template=template)
 
 
-scatter: Op
 getitem = op(
     _getitem,
-    lambda g, _out, _x, *arrays, template: scatter(g, *arrays, template=template, shape=_x.shape),
+    _read_rule,
     name="getitem",
     symbol="[]",
     view=True,
+    accumulates=True,
 )
-scatter = op(
-    _scatter,
-    lambda g, _out, _g, *arrays, template, **_: getitem(g, *arrays, template=template),
-    name="scatter",
-)
-
-
-def _zeros(shape: Shape, dtype: Any, example: Any) -> Any:
-    """Return zeros of the array type of `example`; a NumPy scalar is none."""
-    return np.zeros(shape, dtype, like=example if hasattr(example, "__array_function__") else None)
 
 
 def write(out: Any, value: Any, *arrays: Any, template: tuple[Any, ...]) -> None:
@@ -91,19 +75,46 @@ def _assign(x: Any, value: Any, *arrays: Any, template: tuple[Any, ...]) -> Any:
 
 def _assign_base(g: Any, _out: Any, _x: Any, _value: Any, *arrays: Any, template: Any) -> Any:
     """What was overwritten has no influence."""
-    return assign(g, 0.0, *arrays, template=template)
+    g[filled(template, arrays)] = 0
+    return g
 
 
 def _assign_value(g: Any, _out: Any, _x: Any, _value: Any, *arrays: Any, template: Any) -> Any:
     """Of several values for one element the last one stays (case 60)."""
-    from_element = getitem(g, *arrays, template=template)
+    from_element = np.copy(getitem(g, *arrays, template=template))
     if not _unique(arrays):
         index = filled(template, arrays)
         turns = np.reshape(np.arange(from_element.size, like=arrays[0]), from_element.shape)
-        last = _zeros(g.shape, turns.dtype, turns)
+        last = zeros(g.shape, turns.dtype, turns)
         last[index] = turns
         from_element = np.where(last[index] == turns, from_element, 0.0)
     return unbroadcast(from_element, _value.shape)
 
 
-assign = op(_assign, _assign_base, _assign_value, name="assign", symbol="[]=")
+assign = op(_assign, _assign_base, _assign_value, name="assign", symbol="[]=", overwrites=True)
+
+
+def _add(into: Any, value: Any, *arrays: Any, template: tuple[Any, ...]) -> None:
+    """Add `value` to `into` at the index; what the index repeats adds up (cases 55, 56)."""
+    where = filled(template, arrays)
+    if _unique(arrays):
+        into[where] += value
+    else:
+        np.add.at(into, where, value)
+
+
+def _added(x: Any, value: Any, *arrays: Any, template: tuple[Any, ...]) -> Any:
+    out = np.copy(x)
+    _add(out, value, *arrays, template=template)
+    return out
+
+
+def _added_value(g: Any, _out: Any, _x: Any, _value: Any, *arrays: Any, template: Any) -> Any:
+    """Each value is in the result as often as its element is named."""
+    return unbroadcast(getitem(g, *arrays, template=template), _value.shape)
+
+
+add_at = op(_added, lambda g, _out, _x, _value, *_arrays, **_: g, _added_value, name="add.at")
+
+WRITERS: Final = {assign: write, add_at: _add}
+"""The in-place form of the ops that write, for arrays that nobody else holds."""
