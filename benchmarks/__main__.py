@@ -9,12 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from . import eager, engine, growth, page
+from . import eager, engine, gradients, growth, page
 from .driver import FULL, QUICK, Settings
 from .machine import machine
 from .registry import PEERS
 
-GROUPS: Mapping[str, ModuleType] = {"eager": eager, "engine": engine, "growth": growth}
+GROUPS: Mapping[str, ModuleType] = {
+    "eager": eager,
+    "engine": engine,
+    "gradients": gradients,
+    "growth": growth,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -38,6 +38,7 @@ class Settings:
     pause: float = 0.05
     check: int = 50
     chain: int = 100_000
+    elements: int = 1_000_000
     growth: tuple[int, ...] = (1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536)
     memory: int = 20
     repeats: int = 3
@@ -56,6 +57,7 @@ QUICK = Settings(
     pause=0.0,
     check=5,
     chain=2000,
+    elements=10_000,
     growth=(1, 64, 1024),
     memory=3,
     repeats=1,

@@ -46,6 +46,8 @@ def checked_seed(node: Node, gradient: ArrayLike | None) -> Any:
     ------
     ValueError
         If it is missing and the node is no single number, or if its shape is another.
+    TypeError
+        If it is complex and the node is not.
     """
     if gradient is None:
         if node.shape:
@@ -62,9 +64,16 @@ def checked_seed(node: Node, gradient: ArrayLike | None) -> Any:
         ours = isinstance(node.out, (np.generic, np.ndarray))
         return node.dtype.type(1) if ours else np.ones_like(node.out)
     seed = to_array(gradient, "gradient")
-    if seed.shape != node.shape:
-        raise ValueError(f"gradient has shape {seed.shape}; expected exactly {node.shape}")
+    check_fits(node, seed)
     return seed.astype(node.dtype, copy=False)
+
+
+def check_fits(node: Node, gradient: Any) -> None:
+    """Raise unless an array can be the gradient that a pass starts from at a node."""
+    if gradient.shape != node.shape:
+        raise ValueError(f"gradient has shape {gradient.shape}; expected exactly {node.shape}")
+    if gradient.dtype.kind == "c" and node.dtype.kind != "c":
+        raise TypeError(f"gradient is complex, and the result is {node.dtype}: give its real part")
 
 
 def split_index(key: Index) -> tuple[tuple[Any, ...], list[Any]]:
@@ -166,7 +175,8 @@ def checked_call(name: str, function: Callable[..., Any], args: Any, kwargs: dic
         return function(*args, **kwargs)
     except TypeError:
         known = inspect.signature(function).parameters
-        foreign = [key for key in kwargs if key not in known]
+        # `out` is served before the function is called.
+        foreign = [key for key in kwargs if key not in known and key != "out"]
         if foreign and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
             raise TypeError(
                 f"{name} of a tensor has no option {', '.join(foreign)}; it takes "

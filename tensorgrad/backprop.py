@@ -7,6 +7,7 @@ then record what they do.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Container, Generator, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .graph import Leaf, Node, clock, last_write, topological_order
-from .op import Op, Rule, unbroadcast, zeros
+from .graph import Leaf, Node, Watcher, clock, last_write, topological_order, watchers
+from .op import Op, Rule, conjugate, unbroadcast, zeros
 
 Gradients: TypeAlias = dict[Node, Any]
 Lift: TypeAlias = Callable[[Node, Any], Any]
@@ -49,6 +50,10 @@ def backpropagate(
     again with the strong zero (semantics, rule 7), so that regular input pays one read of the
     gradients and the rules stay free of branches.
 
+    For a real loss L the gradient by z = x + iy is dL/dx + i dL/dy, the direction of steepest
+    ascent, in the seed as in what is returned.  Rules see its conjugate; the law of rules in `ops`
+    says why.
+
     Parameters
     ----------
     root
@@ -80,11 +85,12 @@ def backpropagate(
     order = topological_order(root)
     useful = None if wanted is None else _useful(order, wanted)
     run = _Pass(order, wanted, useful, lift, lower)
+    watching = watchers()
     with np.errstate(all="ignore"):
         seed = conjugate(seed)
-        grads = finish(run.walk({root: seed}))
-        if any(_has_nan(lower(g)) for g in grads.values()):
-            grads = finish(run.walk({root: seed}, careful=True))
+        grads = run.plain({root: seed}) if not watching else {}
+        if watching or any(_has_nan(lower(g)) for g in grads.values()):
+            grads = finish(run.careful({root: seed}, watching))
         return {node: conjugate(g) for node, g in grads.items()}
 
 
@@ -104,11 +110,10 @@ def walk(root: Node, seed: Any) -> Walk:
     Returns
     -------
     dict
-        The gradients of the leaves.
+        The gradients of the leaves.  Those that interior nodes keep are assigned at the end.
     """
-    steps = _Pass(topological_order(root), None, None, None, lambda g: g).walk(
-        {root: conjugate(seed)}, careful=True, shown=True
-    )
+    run = _Pass(topological_order(root), None, None, None, lambda g: g)
+    steps = run.careful({root: conjugate(seed)}, watchers(), shown=True)
     while True:
         try:
             with np.errstate(all="ignore"):  # but not while the caller looks at a step
@@ -116,6 +121,11 @@ def walk(root: Node, seed: Any) -> Walk:
         except StopIteration as stop:
             return {node: conjugate(g) for node, g in stop.value.items()}
         yield step
+
+
+def one_step(node: Node, g: Any) -> list[tuple[int, Any]]:
+    """Run the rules of one node on a cotangent; return pairs of an input's position and its own."""
+    return _Pass([node], None, None, None, lambda g: g)._repaired(node, g, {}, set(), shown=True)
 
 
 def finish(steps: Walk) -> Gradients:
@@ -127,17 +137,9 @@ def finish(steps: Walk) -> Gradients:
             return stop.value  # type: ignore[no-any-return]
 
 
-def conjugate(g: Any) -> Any:
-    """Turn the cotangent that rules see into the gradient that people see, and back.
-
-    They differ for complex numbers only; see the law of rules in `ops`.
-    """
-    return np.conj(g) if g.dtype.kind == "c" else g
-
-
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """The settings of a pass; `walk` visits the nodes once."""
+    """The settings of a pass; `plain` and `careful` visit the nodes once."""
 
     order: list[Node]
     wanted: Container[Node] | None
@@ -145,15 +147,11 @@ class _Pass:
     lift: Lift | None
     lower: Callable[[Any], Any]
 
-    def walk(self, grads: Gradients, careful: bool = False, shown: bool = False) -> Walk:
-        """Start from the cotangents in `grads`; return those of the leaves and what is wanted.
-
-        A generator, whose steps are those asked for by `shown`.
-        """
+    def plain(self, grads: Gradients) -> Gradients:
+        """Start from the cotangents in `grads`; return those of the leaves and what is wanted."""
         wanted, useful, lift = self.wanted, self.useful, self.lift
         handed_out: Gradients = {}
         own: set[Node] = set()  # the nodes whose cotangent nobody but this pass can see
-        given: list[tuple[int, Any]] = []
         now = clock.now
         for node in self.order:
             # An interior gradient dies as soon as it is used up, unless a person would look at it.
@@ -173,15 +171,12 @@ class _Pass:
             assert op is not None  # the order holds no leaves
             if lift is not None:
                 inputs, out = _lifted(node, lift)
-            rules: tuple[Rule | None, ...]
-            if op.joint:
-                rules = _shares(node, g, out, inputs, useful)
-            elif op.in_place:
-                rules = self._in_place(node, g, out, inputs, grads, own, careful)
+            if op.joint or op.in_place:
+                rules = self._run(node, g, out, inputs, grads, own)
+                if op.joint:  # its rules have been run, and read none of the many inputs
+                    inputs, params = inputs[:1], {}
             else:
                 rules = op.rules
-            if careful:
-                rules, given = self._repaired(node, rules, g, out, inputs)
             for parent, rule in zip(node.parents, rules):  # noqa: B905 - labels have no rule
                 if parent is None or rule is None or (useful is not None and parent not in useful):
                     continue
@@ -199,9 +194,44 @@ class _Pass:
                 if not fits:
                     gx = _fitted(op, gx, parent)
                 grads[parent] = grads[parent] + gx if parent in grads else gx
-            if shown:
-                yield Step(node, g, given)
         grads.update(handed_out)
+        return grads
+
+    def careful(
+        self, grads: Gradients, watching: Sequence[Watcher] = (), shown: bool = False
+    ) -> Walk:
+        """Do what `plain` does, to the bit, with the strong zero and before the eyes of others.
+
+        A generator of the steps, which are complete if `shown`.  What interior nodes keep is
+        assigned at the end, so that a pass that is broken off leaves nothing behind.
+        """
+        handed_out: Gradients = {}
+        kept: Gradients = {}
+        own: set[Node] = set()
+        for node in self.order:
+            g = grads.pop(node, None)
+            if g is None:
+                continue
+            if self.wanted is not None:
+                if node in self.wanted:
+                    handed_out[node] = g
+                    own.discard(node)
+            elif not node.shape or node.keeps_grad:
+                kept[node] = g
+            for watcher in watching:
+                watcher.before_rules(node, self.lower(g))
+            if node.time != clock.now:  # which whoever looks at the steps may move
+                _check_unchanged(node)
+            given = self._repaired(node, g, grads, own, shown)
+            for watcher in watching:
+                lowered = [(position, self.lower(gx)) for position, gx in given]
+                watcher.after_rules(node, self.lower(g), lowered)
+            yield Step(node, g, given)
+        grads.update(handed_out)
+        for watcher in watching:
+            watcher.after_pass({node: self.lower(g) for node, g in grads.items()})
+        for node, g in kept.items():
+            node.grad = conjugate(g) if isinstance(g, np.generic) else conjugate(g.copy())
         return grads
 
     def _needs(self, parent: Node | None) -> bool:
@@ -209,31 +239,36 @@ class _Pass:
         return parent is not None and (self.useful is None or parent in self.useful)
 
     def _repaired(
-        self,
-        node: Node,
-        rules: tuple[Rule | None, ...],
-        g: Any,
-        out: Any,
-        inputs: Sequence[Any],
-    ) -> tuple[tuple[Rule | None, ...], list[tuple[int, Any]]]:
-        """Run the rules of a node with the strong zero, and return rules that hold the results."""
-        op = node.op
+        self, node: Node, g: Any, grads: Gradients, own: set[Node], shown: bool
+    ) -> list[tuple[int, Any]]:
+        """Run the rules of a node with the strong zero, and add to `grads` what they give.
+
+        An accumulating rule adds to what is there; what it gives is computed apart where it is to
+        be `shown`, and costs the whole input.
+        """
+        op, out = node.op, node.out
+        inputs: Sequence[Any] = node.inputs
         assert op is not None
-        results: list[Rule | None] = []
+        if self.lift is not None:
+            inputs, out = _lifted(node, self.lift)
         given = []
+        if shown and op.accumulates and self._needs(node.parents[0]):
+            given.append((0, self._accumulated({}, node, g, out, inputs, own)))
+        # Overwriting rules get a copy: others look at `g`.
+        rules = self._run(node, g, out, inputs, grads, own if op.accumulates else set())
         pairs = zip(node.parents, rules)  # noqa: B905 - labels have no rule
         for position, (parent, rule) in enumerate(pairs):
-            results.append(None)
-            if rule is not None and self._needs(parent):
-                assert parent is not None
-                gx = rule(g, out, *inputs, **node.params)
+            if parent is None or rule is None or not self._needs(parent):
+                continue
+            gx = rule(g, out, *inputs, **node.params)
+            if hasattr(gx, "shape"):
                 gx = _strong_zero(node, rule, self.lower(g), gx, self.lower, parent)
-                gx = _fitted(op, gx, parent)
-                given.append((position, gx))
-                results[-1] = _constant(gx)
-        return tuple(results), given
+            gx = _fitted(op, gx, parent)
+            given.append((position, gx))
+            grads[parent] = grads[parent] + gx if parent in grads else gx
+        return given
 
-    def _in_place(
+    def _run(
         self,
         node: Node,
         g: Any,
@@ -241,40 +276,55 @@ class _Pass:
         inputs: Sequence[Any],
         grads: Gradients,
         own: set[Node],
-        apart: bool,
     ) -> tuple[Rule | None, ...]:
-        """Run the first rule of a node where it may write, and return what is left to do.
+        """Run the joint rule of a node, or a first rule that writes; return what is left to do.
 
         Memory that `own` says is seen by nobody else is written as it is, so that a loop over the
-        rows of an array costs as much backwards as forwards.  `apart` keeps what is accumulated
-        out of `grads`.
+        rows of an array costs as much backwards as forwards.
         """
         op, first, params = node.op, node.parents[0], node.params
         assert op is not None
-        assert op.rules[0] is not None
+        if op.joint:
+            return _shares(node, g, out, inputs, self.useful)
         if op.accumulates:
-            if first is None or not self._needs(first):
-                return (None, *op.rules[1:])
-            into = None if apart else grads.get(first)
-            if into is None:
-                into = zeros(first.shape, first.dtype, g)
-            elif first not in own:
-                into = np.copy(into)
-            op.rules[0](into, g, out, *inputs, **params)
-            if apart:
-                return (_constant(into), *op.rules[1:])
-            grads[first] = into
-            own.add(first)
+            if first is not None and self._needs(first):
+                grads[first] = self._accumulated(grads, node, g, out, inputs, own)
+                own.add(first)
             return (None, *op.rules[1:])
+        if not op.overwrites:
+            return op.rules
         rest = [
             rule and self._needs(parent) and _constant(rule(g, out, *inputs, **params))
             for parent, rule in zip(node.parents[1:], op.rules[1:])  # noqa: B905
         ]
         if first is None or not self._needs(first):
             return (None, *(rule or None for rule in rest))
+        assert op.rules[0] is not None
         gx = op.rules[0](g if node in own else np.copy(g), out, *inputs, **params)
         own.add(first)
         return (_constant(gx), *(rule or None for rule in rest))
+
+    def _accumulated(
+        self,
+        grads: Gradients,
+        node: Node,
+        g: Any,
+        out: Any,
+        inputs: Sequence[Any],
+        own: set[Node],
+    ) -> Any:
+        """Add the cotangent of a first input to the one in `grads`, or to zeros."""
+        op, first = node.op, node.parents[0]
+        assert op is not None
+        assert op.rules[0] is not None
+        assert first is not None
+        into = grads.get(first)
+        if into is None:
+            into = zeros(first.shape, first.dtype, g)
+        elif first not in own:
+            into = np.copy(into)
+        op.rules[0](into, g, out, *inputs, **node.params)
+        return into
 
 
 def _useful(order: list[Node], wanted: Container[Node]) -> set[Node]:
@@ -329,7 +379,8 @@ def _fitted(op: Op, gx: Any, parent: Node) -> Any:
             f"expected an array of shape {parent.shape}"
         )
     if op.elementwise:
-        gx = unbroadcast(gx, parent.shape)
+        with contextlib.suppress(ValueError):  # the shape does not fit, as is said below
+            gx = unbroadcast(gx, parent.shape)
     if gx.shape != parent.shape:
         raise ValueError(
             f"the rule of {op.name} returned a gradient of shape {gx.shape} "
@@ -349,6 +400,8 @@ def _strong_zero(
     """
     op = node.op
     assert op is not None
+    if gx.shape != (parent.shape if op.groups is not None else g.shape):
+        return gx  # an elementwise rule that has summed already, or a wrong one
     zero = g == 0
     if op.groups is not None:
         axis = op.groups(**node.params)
@@ -389,8 +442,8 @@ def _has_nan(g: Any) -> bool:
     if not g.shape:
         return bool(g != g)
     # Both hand NaN through in one read.  The sum of squares starts sooner, the maximum is faster: a
-    # third of the time of isnan(g).any().
-    sign = np.vdot(g, g) if g.size < 4096 else g.max()
+    # third of the time of isnan(g).any(); but complex numbers are slow to order.
+    sign = np.vdot(g, g) if g.size < 4096 or g.dtype.kind == "c" else g.max()
     return bool(sign != sign)
 
 

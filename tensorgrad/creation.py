@@ -6,14 +6,17 @@ Floor: above `tensor`.  What these functions make does not record, so that it ca
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
 from ._typing import ArrayLike, DTypeLike, SeedLike, ShapeLike
-from .arguments import varargs
+from .arguments import plain, records, varargs
+from .handle import differentiable
+from .ops import spacing
 from .random import as_generator
-from .tensor import Tensor, as_tensor
+from .tensor import Tensor, apply, as_tensor
 
 _default_dtype: list[np.dtype[Any]] = [np.dtype(np.float32)]
 
@@ -104,8 +107,22 @@ def ones(*shape: ShapeLike, dtype: DTypeLike = float) -> Tensor:
     return as_tensor(np.ones(varargs(shape), dtype))
 
 
-def full(shape: ShapeLike, fill_value: float, dtype: DTypeLike = None) -> Tensor:
-    """Return copies of one number.
+def full(shape: ShapeLike, fill_value: ArrayLike, dtype: DTypeLike = None) -> Tensor:
+    """Return copies of one number, or of an array that broadcasts.
+
+    Parameters
+    ----------
+    shape
+        That of the result.
+    fill_value
+        What to repeat.  A tensor that records gets the sum of the gradient.
+    dtype
+        The type of the elements; None keeps that of `fill_value`.
+
+    Returns
+    -------
+    Tensor
+        A constant, unless `fill_value` records.
 
     Examples
     --------
@@ -113,7 +130,11 @@ def full(shape: ShapeLike, fill_value: float, dtype: DTypeLike = None) -> Tensor
     >>> tg.full(2, 7.0).tolist()
     [7.0, 7.0]
     """
-    return as_tensor(np.full(varargs((shape,)), fill_value, dtype))
+    if not records(fill_value):
+        return as_tensor(np.full(varargs((shape,)), plain(fill_value), dtype))
+    value = as_tensor(fill_value)
+    value = value if dtype is None else value.astype(dtype)
+    return value.broadcast_to(varargs((shape,))).clone()
 
 
 def eye(n: int, m: int | None = None, dtype: DTypeLike = float) -> Tensor:
@@ -140,22 +161,75 @@ def arange(*args: float, dtype: DTypeLike = None) -> Tensor:
     return as_tensor(np.arange(*args, dtype=dtype))
 
 
-def linspace(start: float, stop: float, num: int = 50, dtype: DTypeLike = None) -> Tensor:
-    """Return `num` evenly spaced numbers, both ends included.
+def linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: DTypeLike = None,
+    axis: int = 0,
+    *,
+    device: str | None = None,
+) -> Any:
+    """Return evenly spaced numbers between two ends, as `numpy.linspace`.
+
+    Parameters
+    ----------
+    start, stop
+        The ends: numbers, or arrays that broadcast.  Where they record, so does the result.
+    num
+        How many numbers.
+    endpoint
+        Whether `stop` is the last of them.
+    retstep
+        Whether to return the step as well.
+    dtype
+        The type of the elements; None for the floats of the ends.
+    axis
+        Where the new axis comes in the result, if the ends are arrays.
+    device
+        Taken for NumPy's sake: None or "cpu".
+
+    Returns
+    -------
+    Tensor, or a tuple of the Tensor and the step
+        Of `num` numbers along `axis`.
 
     Examples
     --------
     >>> import tensorgrad as tg
     >>> tg.linspace(0, 1, 3).tolist()
     [0.0, 0.5, 1.0]
+    >>> stop = tg.Tensor(2.0)
+    >>> tg.linspace(0.0, stop, 3).sum().backward()
+    >>> stop.grad
+    array(1.5)
     """
-    return as_tensor(np.linspace(start, stop, num, dtype=dtype))
+    ends, num = [start, stop], operator.index(num)
+    if dtype is not None and not differentiable(np.dtype(dtype)):
+        ends = [end.detach() if isinstance(end, Tensor) else end for end in ends]
+    endpoint = bool(endpoint)
+    numbers = apply(
+        spacing.linspace, *ends, num=num, endpoint=endpoint, dtype=dtype, axis=axis, device=device
+    )
+    if not retstep:
+        return numbers
+    if num - endpoint <= 0:
+        return numbers, np.nan
+    return numbers, apply(spacing.linspace_step, start, stop, num=num, endpoint=endpoint)
 
 
 def zeros_like(
-    a: ArrayLike, dtype: DTypeLike = None, *, shape: ShapeLike | None = None
+    a: ArrayLike,
+    dtype: DTypeLike = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: ShapeLike | None = None,
+    *,
+    device: str | None = None,
 ) -> Tensor:
-    """Return zeros of the shape and dtype of `a`, or of those given.
+    """Return zeros of the shape, the dtype and the layout of `a`, or of those given.
 
     Examples
     --------
@@ -163,11 +237,21 @@ def zeros_like(
     >>> tg.zeros_like(tg.Tensor([1.0])).tolist()
     [0.0]
     """
-    return as_tensor(np.zeros_like(as_tensor(a).data, dtype, shape=shape))
+    like = as_tensor(a).data
+    found = np.zeros_like(like, dtype, order, subok, shape, device=device)  # type: ignore[call-overload]
+    return as_tensor(found)
 
 
-def ones_like(a: ArrayLike, dtype: DTypeLike = None) -> Tensor:
-    """Return ones of the shape and dtype of `a`.
+def ones_like(
+    a: ArrayLike,
+    dtype: DTypeLike = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: ShapeLike | None = None,
+    *,
+    device: str | None = None,
+) -> Tensor:
+    """Return ones of the shape, the dtype and the layout of `a`, or of those given.
 
     Examples
     --------
@@ -175,11 +259,22 @@ def ones_like(a: ArrayLike, dtype: DTypeLike = None) -> Tensor:
     >>> tg.ones_like(tg.Tensor([2.0])).tolist()
     [1.0]
     """
-    return as_tensor(np.ones_like(as_tensor(a).data, dtype))
+    like = as_tensor(a).data
+    found = np.ones_like(like, dtype, order, subok, shape, device=device)  # type: ignore[call-overload]
+    return as_tensor(found)
 
 
-def full_like(a: ArrayLike, fill_value: float, dtype: DTypeLike = None) -> Tensor:
-    """Return copies of one number, of the shape and dtype of `a`.
+def full_like(
+    a: ArrayLike,
+    fill_value: ArrayLike,
+    dtype: DTypeLike = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: ShapeLike | None = None,
+    *,
+    device: str | None = None,
+) -> Tensor:
+    """Return copies of one number, of the shape, the dtype and the layout of `a`; see `full`.
 
     Examples
     --------
@@ -187,7 +282,13 @@ def full_like(a: ArrayLike, fill_value: float, dtype: DTypeLike = None) -> Tenso
     >>> tg.full_like(tg.Tensor([2.0]), 5).tolist()
     [5.0]
     """
-    return as_tensor(np.full_like(as_tensor(a).data, fill_value, dtype))
+    like = as_tensor(a).data
+    if not records(fill_value):
+        value = plain(fill_value)
+        found = np.full_like(like, value, dtype, order, subok, shape, device=device)  # type: ignore[call-overload]
+        return as_tensor(found)
+    value = as_tensor(fill_value).astype(like.dtype if dtype is None else dtype)
+    return value.broadcast_to(like.shape if shape is None else shape).clone()
 
 
 def rand(*shape: ShapeLike, rng: SeedLike | None = None, dtype: DTypeLike = None) -> Tensor:

@@ -179,13 +179,22 @@ def topological_order(root: Node) -> list[Node]:
 
 
 class Watcher:
-    """A recording mode that is told of each node; anomaly detection derives from it."""
+    """A recording mode that is told of each node and of each pass; anomaly detection is one."""
 
     def record(self, node: Node, inputs: Sequence[Any], out: Any) -> None:
         """Take note of a node just made from `inputs`, with the result `out`."""
 
     def leave_graph(self, node: Node, how: str) -> None:
         """Take note that the value of a recording tensor leaves its graph, as by `float(x)`."""
+
+    def before_rules(self, node: Node, g: Any) -> None:
+        """Take note that the rules of a node are about to run on the cotangent `g`."""
+
+    def after_rules(self, node: Node, g: Any, given: Sequence[tuple[int, Any]]) -> None:
+        """Take note of what they returned: pairs of an input's position and its cotangent."""
+
+    def after_pass(self, grads: dict[Node, Any]) -> None:
+        """Take note of the gradients that a pass is about to hand out."""
 
 
 # The modes entered and not yet left, innermost last: False (recording is off), True, or a Watcher.
@@ -201,9 +210,12 @@ def is_grad_enabled() -> bool:
 
 
 def watchers() -> list[Watcher]:
-    """List the watchers of this thread and context, outermost first; none where nobody records."""
-    modes = _modes.get()
-    return [mode for mode in modes if isinstance(mode, Watcher)] if modes[-1] is not False else []
+    """List the watchers of this thread and context, outermost first, under `no_grad` as well.
+
+    Nothing is recorded there, but a backward pass is watched all the same.
+    """
+    found = [mode for mode in _modes.get() if isinstance(mode, Watcher)]
+    return found if len(found) < 2 else list(dict.fromkeys(found))
 
 
 class ModeSwitch:

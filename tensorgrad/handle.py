@@ -404,7 +404,7 @@ class Handle:
 
     def _leave_graph(self, how: str) -> None:
         """Tell who watches that a value is about to leave its graph."""
-        if self._node is not None:
+        if self._node is not None and is_grad_enabled():
             for watcher in watchers():
                 watcher.leave_graph(self._node, how)
 
@@ -418,13 +418,14 @@ class Handle:
             raise TypeError(
                 f"the format {spec!r} is for one number, and this tensor has shape {self.shape}"
             )
-        return format(self.item(), spec)
+        return format(self.data.item(), spec)
 
     def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> Array:
         if self._node is not None:
             raise TypeError(
                 "this would take a recording tensor out of its graph: use .data or .detach() for "
-                "the values, and the functions of tensorgrad, or NumPy's own, to keep the gradient"
+                "the values; to keep the gradient join tensors with np.stack or np.concatenate in "
+                "place of np.array, and call NumPy's functions on the tensor itself"
             )
         return np.array(self._data, dtype=dtype, copy=copy)
 
@@ -460,18 +461,18 @@ def _example(data: Any) -> Any:
     return np.empty(0) if isinstance(data, np.generic) else data
 
 
-def recomputed(root: Node) -> Any:
+def recomputed(root: Node, values: dict[Node, Any] | None = None) -> Any:
     """Compute again the result of an interior node that nobody kept.
 
     A graph keeps only what its rules read.  Whoever asks for another value through `_prev` or in a
-    drawing gets it from what is there.
+    drawing gets it from what is there.  `values` are known already, and are added to.
 
     Raises
     ------
     ValueError
         If a constant was not kept either, or a leaf has changed since.
     """
-    values: dict[Node, Any] = {}
+    values = {} if values is None else values
     stack = [root]
     while stack:
         node = stack[-1]

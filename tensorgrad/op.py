@@ -12,8 +12,9 @@ input only the `shape` and the `dtype`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -73,7 +74,7 @@ class Op:
         if key not in self._unread:
             read = [False] * (count + 1)
             for position, reads in enumerate(self.reads):
-                if self.joint or recording >> position & 1:
+                if reads and (self.joint or recording >> position & 1):
                     # A `*inputs` parameter speaks for all inputs from its place on.
                     padded = reads + reads[-1:] * (count + 1 - len(reads))
                     read = [a or b for a, b in zip(read, padded, strict=False)]
@@ -183,16 +184,30 @@ def op(
 
 def _reads(rule: Rule, accumulates: bool) -> Reads:
     """Tell which positional arguments after `g` the rule names without an underscore."""
-    kinds = inspect.Parameter
-    positional = (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD, kinds.VAR_POSITIONAL)
-    parameters = inspect.signature(rule).parameters.values()
-    names = [p.name for p in parameters if p.kind in positional]
+    names: Sequence[str]
+    if isinstance(rule, FunctionType):
+        # `inspect.signature` of every rule would be a third of the time of the import.
+        code = rule.__code__
+        count = code.co_argcount
+        names = code.co_varnames[:count]
+        if code.co_flags & inspect.CO_VARARGS:
+            names += (code.co_varnames[count + code.co_kwonlyargcount],)
+    else:
+        kinds = inspect.Parameter
+        positional = (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD, kinds.VAR_POSITIONAL)
+        parameters = inspect.signature(rule).parameters.values()
+        names = [p.name for p in parameters if p.kind in positional]
     return tuple(not name.startswith("_") for name in names[2 if accumulates else 1 :])
 
 
 def zeros(shape: Shape, dtype: Any, example: Any) -> Any:
     """Return zeros of the array type of `example`, which may be a NumPy scalar."""
     return np.zeros_like(example, dtype=dtype, shape=shape)
+
+
+def conjugate(z: Any) -> Any:
+    """Return the complex conjugate, and of real numbers the very same array."""
+    return np.conj(z) if z.dtype.kind == "c" else z
 
 
 def unbroadcast(g: Any, shape: Shape) -> Any:

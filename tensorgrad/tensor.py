@@ -1,13 +1,12 @@
 """Tensor: the handle people hold, its operators and methods; `apply`, which runs and records.
 
-Floor: above `recording` and `ops`.  NumPy's names arrive here through its two protocols and are
+Floor: above `operators` and `ops`.  NumPy's names arrive here through its two protocols and are
 looked up in a table that `numpy_api` fills.  To add a method: one line that applies an op.
 """
 
 from __future__ import annotations
 
 import contextlib
-import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Self
@@ -25,26 +24,20 @@ from .arguments import (
     varargs,
     without_graph,
 )
-from .graph import Node, is_grad_enabled
+from .graph import Node, _modes, is_grad_enabled
 from .handle import Handle, checked_dtype, differentiable, to_array
-from .methods import ArrayMethods
 from .op import Op
-from .ops import elementwise, index, linalg, reduce, shape
-from .recording import (
-    NUMBERS,
-    binary_operator,
-    comparison,
-    in_place_operator,
-    made,
-    record,
-    unary_method,
-)
+from .operators import Operators
+from .ops import activations, elementwise, index, linalg, normalise, reduce, shape
+from .recording import NUMBERS, made, record
 
 NUMPY_TABLE: Final[dict[Any, Callable[..., Any]]] = {}
 """What stands for each NumPy callable.  `numpy_api` fills it."""
 UFUNC_METHODS: Final[dict[str, Callable[..., Any]]] = {}
 """What stands for `ufunc.reduce` and its like, and for `__call__` with options, by the method's
 name; called with the ufunc first.  `numpy_api` fills it."""
+DEBUG_TABLE: Final[dict[str, Callable[..., Any]]] = {}
+"""What stands for the methods that look into a backward pass, by name.  `debug` fills it."""
 
 
 def apply(op: Op, *args: ArrayLike, **params: Any) -> Tensor:
@@ -87,7 +80,7 @@ def apply(op: Op, *args: ArrayLike, **params: Any) -> Tensor:
     return record(cls, op, nodes, recording, arrays, params, out)
 
 
-class Tensor(ArrayMethods):
+class Tensor(Operators):
     """An array that records what is done with it, and can be differentiated.
 
     Parameters
@@ -142,7 +135,7 @@ class Tensor(ArrayMethods):
 
     # --- derivatives ------------------------------------------------------------------------------
 
-    def backward(self, gradient: ArrayLike | None = None) -> None:
+    def backward(self, gradient: ArrayLike | None = None, audit: bool = False) -> None:
         """Compute the gradient of this tensor with respect to every leaf, and add it to `grad`.
 
         Parameters
@@ -150,22 +143,79 @@ class Tensor(ArrayMethods):
         gradient
             The cotangent to start from, of exactly this tensor's shape; needed unless this tensor
             is a single number, where it is 1.
+        audit
+            Whether to compare the rules of all operations on the way with differences of their
+            forwards, at many times the cost; see `backward_steps`.
 
         Raises
         ------
         RuntimeError
-            If this tensor has no graph, or a leaf was changed since it was recorded.
+            If this tensor has no graph, or a leaf was changed since it was recorded.  As an
+            `AnomalyError`, if `audit` finds a wrong rule, and under `detect_anomaly`.
         ValueError
             If `gradient` is missing or has another shape.
         """
-        node = self._node
-        if node is None:
+        if audit:
+            for _step in self.backward_steps(gradient, audit):
+                pass
+            return
+        node = self._graph()
+        seed = checked_seed(node, gradient)
+        backprop.accumulate(backprop.backpropagate(node, seed), seed)
+
+    def backward_steps(
+        self, gradient: ArrayLike | None = None, audit: bool = False
+    ) -> Iterator[Any]:
+        """Run `backward` an operation at a time.
+
+        The steps are computed as they are asked for.  After the last one the `grad` of the leaves
+        is, to the bit, what `backward` leaves there; whoever breaks off changes no `grad`.
+
+        Parameters
+        ----------
+        gradient
+            As for `backward`.
+        audit
+            Whether to check the rules of each operation, on the values that it has here.  In
+            double precision, they are run on a random cotangent, and compared along a random
+            direction for each input with central differences of the forward.  Elements of the
+            result without a derivative (kinks, ties, edges of the domain) are left out, and an
+            input that cannot be checked says why in the step.
+
+        Yields
+        ------
+        BackwardStep
+            The operation, its inputs and its result, the gradient that arrived and those that it
+            gives to its inputs, and the line that recorded it, if anomalies were being detected
+            there; see `tensorgrad.debug.BackwardStep`.
+
+        Raises
+        ------
+        RuntimeError, ValueError
+            As `backward`, at the call; an `AnomalyError` at the step of a wrong rule.
+
+        Examples
+        --------
+        >>> from tensorgrad import Value
+        >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+        >>> for step in (a * b).tanh().backward_steps():
+        ...     print(step.op, step.gradient, *step.gradients)
+        tanh 1.0 2.45765474...e-05
+        multiply 2.45765474...e-05 -7.37296422...e-05 4.91530948...e-05
+        >>> print(a.grad)
+        -7.37296422...e-05
+        """
+        steps: Iterator[Any] = DEBUG_TABLE["backward_steps"](self, gradient, audit)
+        return steps
+
+    def _graph(self) -> Node:
+        """Return the node to start a backward pass from."""
+        if self._node is None:
             raise RuntimeError(
                 "backward() on a tensor without a graph: nothing that records went into it, or "
                 "it was computed under no_grad()"
             )
-        seed = checked_seed(node, gradient)
-        backprop.accumulate(backprop.backpropagate(node, seed), seed)
+        return self._node
 
     def detach(self) -> Self:
         """Return a tensor on the same array that does not record."""
@@ -192,53 +242,7 @@ class Tensor(ArrayMethods):
         node = self._node
         return "" if node is None or node.op is None else node.op.symbol
 
-    # --- operators --------------------------------------------------------------------------------
-
-    __add__ = binary_operator(elementwise.add)
-    __radd__ = binary_operator(elementwise.add, reflected=True)
-    __sub__ = binary_operator(elementwise.subtract)
-    __rsub__ = binary_operator(elementwise.subtract, reflected=True)
-    __mul__ = binary_operator(elementwise.multiply)
-    __rmul__ = binary_operator(elementwise.multiply, reflected=True)
-    __truediv__ = binary_operator(elementwise.divide)
-    __rtruediv__ = binary_operator(elementwise.divide, reflected=True)
-    __matmul__ = binary_operator(linalg.matmul)
-    __rmatmul__ = binary_operator(linalg.matmul, reflected=True)
-    __rpow__ = binary_operator(elementwise.power, reflected=True)
-    __neg__ = unary_method(elementwise.negative)
-    __abs__ = unary_method(elementwise.absolute)
-    _power = binary_operator(elementwise.power)
-
-    def __pow__(self, other: Any) -> Tensor:
-        # As NumPy's own `**` does for these exponents, with its bits and its speed.
-        if type(other) is int and other == 2:
-            return self.square()
-        if type(other) is float and other in (2.0, 0.5) and self.dtype.kind == "f":
-            return self.square() if other == 2.0 else self.sqrt()
-        return self._power(other)
-
-    def __pos__(self) -> Tensor:
-        return self.clone()
-
-    def __contains__(self, value: ArrayLike) -> bool:
-        return bool(np.any(self._data == unwrapped(value)))
-
-    __lt__ = comparison(operator.lt)
-    __le__ = comparison(operator.le)
-    __gt__ = comparison(operator.gt)
-    __ge__ = comparison(operator.ge)
-    __eq__ = comparison(operator.eq)
-    __ne__ = comparison(operator.ne)
-    __hash__ = Handle.__hash__
-
     # --- in place ---------------------------------------------------------------------------------
-
-    __iadd__ = in_place_operator(operator.iadd, operator.add)
-    __isub__ = in_place_operator(operator.isub, operator.sub)
-    __imul__ = in_place_operator(operator.imul, operator.mul)
-    __itruediv__ = in_place_operator(operator.itruediv, operator.truediv)
-    __ipow__ = in_place_operator(operator.ipow, operator.pow)
-    __imatmul__ = in_place_operator(operator.imatmul, operator.matmul)
 
     def _store(self, result: Any) -> None:
         """Take the result of an operation that this tensor was given to as `out=`."""
@@ -249,8 +253,9 @@ class Tensor(ArrayMethods):
         else:
             self._move_to(as_tensor(result).broadcast_to(self.shape))
 
-    def _move_to(self, result: Tensor) -> None:
+    def _move_to(self, result: ArrayLike) -> None:
         """Become the handle of a new value; whoever used the old one keeps it."""
+        result = as_tensor(result)
         if result.shape != self.shape:
             raise ValueError(
                 f"an in-place operation would change the shape from {self.shape} to "
@@ -264,41 +269,47 @@ class Tensor(ArrayMethods):
 
     def __setitem__(self, key: Index, value: ArrayLike) -> None:
         template, arrays = split_index(key)
-        if not self._writes_in_place():
-            self._write(index.assign, template, arrays, value)
-            return
-        operand, data = unwrapped(value), self._writable()
-        data = np.array(data) if isinstance(data, np.generic) else data
-        try:
-            data[index.filled(template, tuple(arrays))] = operand
-        finally:  # an error on the way may have written a part
-            self.data = data
+        self._write(index.assign, [value], arrays, template=template)
 
     def _write(
-        self, op: Op, template: tuple[Any, ...], arrays: list[Any], value: ArrayLike
+        self, op: Op, operands: Sequence[ArrayLike], arrays: list[Any], **params: Any
     ) -> None:
-        """Become the handle of a value with `value` assigned, or added, at the index."""
-        parents = [self._node, value._node if isinstance(value, Tensor) else None]
+        """Become the handle of a value with the operands written at the index, or write to a leaf.
+
+        `op` is one of `index.WRITERS`; `arrays` are those of its index.
+        """
+        if self._writes_in_place():
+            values, data = [unwrapped(value) for value in operands], self._writable()
+            data = np.array(data) if isinstance(data, np.generic) else data
+            try:
+                index.WRITERS[op](data, *values, *arrays, **params)
+            finally:  # an error on the way may have written a part
+                self.data = data
+            return
+        nodes = [value._node if isinstance(value, Tensor) else None for value in operands]
+        parents = [self._node, *nodes, *(None for _ in arrays)]
         recording = sum(1 << i for i, parent in enumerate(parents) if parent is not None)
-        records = recording and is_grad_enabled()
+        mode = _modes.get()[-1]
+        records = recording and mode is not False
+        watched = records and mode is not True
         if records and not differentiable(self.dtype):
             raise TypeError(
                 f"assigning a recording tensor into a tensor of dtype {self.dtype} would lose its "
                 "gradient: make the target of floats, or assign value.detach()"
             )
         # Two references are this handle's and the call's own: nobody else will see the old value,
-        # so its array is taken over, and a loop of assignments stays linear.
-        alone = sys.getrefcount(self._data) == 2 and _owned(self._data)
-        inputs = [self._data if self.shape else self.data, unwrapped(value), *arrays]
+        # so its array is taken over, and a loop of assignments stays linear.  A watcher sees it.
+        alone = sys.getrefcount(self._data) == 2 and _owned(self._data) and not watched
+        if records and 0 not in op.unread(recording, len(parents))[1]:
+            alone = False  # but the rules of `op` read it
+        inputs = [self._data if self.shape else self.data, *map(unwrapped, operands), *arrays]
         if alone:
-            index.WRITERS[op](*inputs, template=template)
+            index.WRITERS[op](*inputs, **params)
             out = inputs[0]
         else:
-            out = op.forward(*inputs, template=template)
+            out = op.forward(*inputs, **params)
         result = made(Tensor, out)
         if records:
-            parents += [None] * len(arrays)
-            params = {"template": template}
             result = record(Tensor, op, parents, recording, inputs, params, out)
         self._take(result._data, result._node)
 
@@ -321,51 +332,37 @@ class Tensor(ArrayMethods):
 
     # --- elementwise ------------------------------------------------------------------------------
 
-    exp = unary_method(elementwise.exp)
-    expm1 = unary_method(elementwise.expm1)
-    log = unary_method(elementwise.log)
-    log1p = unary_method(elementwise.log1p)
-    sqrt = unary_method(elementwise.sqrt)
-    square = unary_method(elementwise.square)
-    abs = unary_method(elementwise.absolute)
-    sign = unary_method(elementwise.sign)
-    sin = unary_method(elementwise.sin)
-    cos = unary_method(elementwise.cos)
-    tan = unary_method(elementwise.tan)
-    arcsin = unary_method(elementwise.arcsin)
-    arccos = unary_method(elementwise.arccos)
-    arctan = unary_method(elementwise.arctan)
-    sinh = unary_method(elementwise.sinh)
-    cosh = unary_method(elementwise.cosh)
-    tanh = unary_method(elementwise.tanh)
-    sigmoid = unary_method(elementwise.sigmoid)
-    relu = unary_method(elementwise.relu)
-    silu = unary_method(elementwise.silu)
-    softplus = unary_method(elementwise.softplus)
-    pow = __pow__
-
     def gelu(self, approximate: str = "none") -> Tensor:
         """Apply `tensorgrad.gelu`."""
         if approximate not in ("none", "tanh"):
             raise ValueError(f"approximate is {approximate!r}; expected 'none' or 'tanh'")
-        return apply(elementwise.gelu if approximate == "none" else elementwise.gelu_tanh, self)
+        return apply(activations.gelu if approximate == "none" else activations.gelu_tanh, self)
 
     def leaky_relu(self, negative_slope: float = 0.01) -> Tensor:
         """Apply `tensorgrad.leaky_relu`."""
-        return apply(elementwise.leaky_relu, self, negative_slope=float(negative_slope))
+        return apply(activations.leaky_relu, self, negative_slope=float(negative_slope))
 
     def clip(self, min: ArrayLike = None, max: ArrayLike = None) -> Tensor:
         """Apply `tensorgrad.clip`."""
         lower = -np.inf if min is None else min
         upper = np.inf if max is None else max
-        if self.dtype.kind != "f" and (min is None or max is None):
+        if not differentiable(self.dtype) and (min is None or max is None):
             return made(Tensor, np.clip(self._data, min, max))
         return apply(elementwise.clip, self, lower, upper)
 
-    def astype(self, dtype: DTypeLike) -> Tensor:
+    def astype(
+        self,
+        dtype: DTypeLike,
+        order: str = "K",
+        casting: Any = "unsafe",
+        subok: bool = True,
+        copy: bool = True,
+    ) -> Tensor:
         """Cast to another dtype; a cast to integers or booleans leaves the graph."""
+        del order, subok, copy  # they change no value
         dtype = np.dtype(dtype)
         checked_dtype(dtype, "the dtype asked for")
+        np.empty(0, self.dtype).astype(dtype, casting=casting)  # NumPy's own error
         if not differentiable(dtype):
             return made(Tensor, self._data.astype(dtype))
         return apply(elementwise.astype, self, dtype=dtype)
@@ -378,57 +375,116 @@ class Tensor(ArrayMethods):
             axis = None
         return apply(op, self, axis=axis, keepdims=keepdims)
 
-    def sum(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    def sum(
+        self,
+        axis: Axis = None,
+        dtype: DTypeLike = None,
+        out: Any = None,
+        keepdims: bool = False,
+        **options: Any,
+    ) -> Tensor:
         """Apply `tensorgrad.sum`."""
-        return self._reduce(reduce.sum, axis, keepdims)
+        if dtype is None and out is None and not options:
+            return self._reduce(reduce.sum, axis, keepdims)
+        return np.sum(self, axis, dtype, out, keepdims, **options)  # type: ignore[no-any-return]
 
-    def mean(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    def mean(
+        self,
+        axis: Axis = None,
+        dtype: DTypeLike = None,
+        out: Any = None,
+        keepdims: bool = False,
+        **options: Any,
+    ) -> Tensor:
         """Apply `tensorgrad.mean`."""
-        return apply(reduce.mean, self, axis=axis, keepdims=keepdims)
+        if dtype is None and out is None and not options:
+            return apply(reduce.mean, self, axis=axis, keepdims=keepdims)
+        return np.mean(self, axis, dtype, out, keepdims, **options)  # type: ignore[no-any-return]
 
-    def max(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    def max(
+        self, axis: Axis = None, out: Any = None, keepdims: bool = False, **options: Any
+    ) -> Tensor:
         """Apply `tensorgrad.max`."""
-        return self._reduce(reduce.max, axis, keepdims)
+        if out is None and not options:
+            return self._reduce(reduce.max, axis, keepdims)
+        return np.max(self, axis, out, keepdims, **options)  # type: ignore[no-any-return]
 
-    def min(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    def min(
+        self, axis: Axis = None, out: Any = None, keepdims: bool = False, **options: Any
+    ) -> Tensor:
         """Apply `tensorgrad.min`."""
-        return self._reduce(reduce.min, axis, keepdims)
+        if out is None and not options:
+            return self._reduce(reduce.min, axis, keepdims)
+        return np.min(self, axis, out, keepdims, **options)  # type: ignore[no-any-return]
 
-    def var(self, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    def var(
+        self,
+        axis: Axis = None,
+        dtype: DTypeLike = None,
+        out: Any = None,
+        ddof: float = 0,
+        keepdims: bool = False,
+        **options: Any,
+    ) -> Tensor:
         """Apply `tensorgrad.var`."""
-        return apply(reduce.var, self, axis=axis, keepdims=keepdims, ddof=ddof)
+        if dtype is None and out is None and not options:
+            return apply(reduce.var, self, axis=axis, keepdims=keepdims, ddof=ddof)
+        return np.var(self, axis, dtype, out, ddof, keepdims, **options)  # type: ignore[no-any-return]
 
-    def std(self, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    def std(
+        self,
+        axis: Axis = None,
+        dtype: DTypeLike = None,
+        out: Any = None,
+        ddof: float = 0,
+        keepdims: bool = False,
+        **options: Any,
+    ) -> Tensor:
         """Apply `tensorgrad.std`."""
-        return apply(reduce.std, self, axis=axis, keepdims=keepdims, ddof=ddof)
+        if dtype is None and out is None and not options:
+            return apply(reduce.std, self, axis=axis, keepdims=keepdims, ddof=ddof)
+        return np.std(self, axis, dtype, out, ddof, keepdims, **options)  # type: ignore[no-any-return]
 
-    def prod(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    def prod(
+        self,
+        axis: Axis = None,
+        dtype: DTypeLike = None,
+        out: Any = None,
+        keepdims: bool = False,
+        **options: Any,
+    ) -> Tensor:
         """Apply `tensorgrad.prod`."""
-        return self._reduce(reduce.prod, axis, keepdims)
+        if dtype is None and out is None and not options:
+            return self._reduce(reduce.prod, axis, keepdims)
+        return np.prod(self, axis, dtype, out, keepdims, **options)  # type: ignore[no-any-return]
 
     def logsumexp(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         """Apply `tensorgrad.logsumexp`."""
-        return apply(reduce.logsumexp, self, axis=axis, keepdims=keepdims)
+        return apply(normalise.logsumexp, self, axis=axis, keepdims=keepdims)
 
     def softmax(self, axis: Axis = -1) -> Tensor:
         """Apply `tensorgrad.softmax`."""
-        return apply(reduce.softmax, self, axis=axis)
+        return apply(normalise.softmax, self, axis=axis)
 
     def log_softmax(self, axis: Axis = -1) -> Tensor:
         """Apply `tensorgrad.log_softmax`."""
-        return apply(reduce.log_softmax, self, axis=axis)
+        return apply(normalise.log_softmax, self, axis=axis)
 
     # --- shape ------------------------------------------------------------------------------------
 
-    def reshape(self, *shape_: int | Sequence[int]) -> Tensor:
+    def reshape(
+        self, *shape_: int | Sequence[int], order: str = "C", copy: bool | None = None
+    ) -> Tensor:
         """Apply `tensorgrad.reshape`; the shape as a tuple or as several ints."""
-        return apply(shape.reshape, self, shape=varargs(shape_))
+        if order == "C" and copy is None:
+            return apply(shape.reshape, self, shape=varargs(shape_))
+        return np.reshape(self, varargs(shape_), order=order, copy=copy)  # type: ignore[call-overload, no-any-return]
 
     view = reshape
 
-    def flatten(self) -> Tensor:
-        """Return the elements along one axis."""
-        return self.reshape(-1)
+    def flatten(self, order: str = "C") -> Tensor:
+        """Apply `tensorgrad.ravel`."""
+        return self.reshape(-1) if order == "C" else np.ravel(self, order)  # type: ignore[call-overload]
 
     ravel = flatten
 

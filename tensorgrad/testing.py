@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ._typing import Array, ArrayLike, SeedLike, Shape
+from ._typing import Array, ArrayLike, SeedLike
 from .random import as_generator
 from .tensor import Tensor
 from .transforms import gradients
@@ -35,17 +35,20 @@ def check_grads(
     atol: float | None = None,
     rng: SeedLike = 0,
 ) -> None:
-    """Check the gradients of a function against differences of its values, in float64.
+    """Check the gradients of a function against differences of its values, in double precision.
 
     The result of `f` is projected on a random cotangent `w`, and the gradient of `<w, f(x)>` is
     compared along random directions `v`, and for small inputs element by element, with the central
     difference `(<w, f(x + h v)> - <w, f(x - h v)>) / (2 h)`.  For the next order the gradients
     themselves, projected in the same way, take the place of `f`.
 
+    Complex inputs move along the real and the imaginary axis, `f` being holomorphic or not, and
+    `<w, y>` is the real part of `sum(conj(w) y)`: a gradient is dL/dx + i dL/dy for z = x + iy.
+
     With `method="complex"` the first order uses the complex step `imag(<w, f(x + i h v)>) / h`,
     which subtracts nothing and so is exact to rounding; `f` is then called on complex ndarrays too.
-    Squire and Trapp, "Using complex variables to estimate derivatives of real functions", SIAM
-    Review 40 (1998).
+    It is for real inputs and results.  Squire and Trapp, "Using complex variables to estimate
+    derivatives of real functions", SIAM Review 40 (1998).
 
     Parameters
     ----------
@@ -53,7 +56,8 @@ def check_grads(
         Takes as many Tensors as there are inputs, and returns one Tensor.  It must be smooth near
         the inputs: keep `eps` away from kinks.
     *inputs
-        Floating arrays, Tensors or numbers.  They are copied, as float64, and never written to.
+        Floating or complex arrays, Tensors or numbers.  They are copied, as float64 or complex128,
+        and never written to.
     order
         The highest order of derivative to check, 1 or more.
     method
@@ -72,10 +76,10 @@ def check_grads(
     AssertionError
         If a gradient is wrong; the message names order, input and position, and both numbers.
     TypeError
-        If `f` returns no Tensor of floats.
+        If `f` returns no Tensor of floats or complex numbers.
     ValueError
-        If an input is not floating, `method` or `order` is unknown, or `f` does not hand on complex
-        numbers.
+        If an input has no gradient, `method` or `order` is unknown, or the complex step is not for
+        this `f` or these inputs.
 
     Examples
     --------
@@ -94,6 +98,8 @@ def check_grads(
     arrays = [_floating(value, position) for position, value in enumerate(inputs)]
     if not arrays:
         raise ValueError("check_grads got no inputs to differentiate by")
+    if method == "complex" and any(array.dtype.kind == "c" for array in arrays):
+        raise ValueError("the complex step is for real inputs: use method='central'")
     generator = as_generator(rng)
     given = (eps, rtol, atol)
     for level in range(1, order + 1):
@@ -102,19 +108,19 @@ def check_grads(
             own if own is not None else usual for own, usual in zip(given, defaults, strict=True)
         ]
         f = _check_order(f, arrays, level, method == "complex", settings, generator)
-        if method == "complex":  # a Tensor has no complex values, and the next f needs Tensors
+        if method == "complex":  # a gradient is not holomorphic, and the next f needs Tensors
             method, given = "central", (None, None, None)
 
 
 def _floating(value: ArrayLike, position: int) -> Array:
-    """Return a float64 copy of an input."""
+    """Return a copy of an input in double precision."""
     array = value.data if isinstance(value, Tensor) else np.asarray(value)
-    if array.dtype.kind != "f":
+    if array.dtype.kind not in "fc":
         raise ValueError(
-            f"input {position} has dtype {array.dtype}; expected floats: only they have gradients "
-            "(close over the others, as in lambda x: f(x, labels))"
+            f"input {position} has dtype {array.dtype}; expected floats or complex numbers: only "
+            "they have gradients (close over the others, as in lambda x: f(x, labels))"
         )
-    return np.array(array, dtype=np.float64)
+    return np.array(array, dtype=np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
 def _check_order(
@@ -127,7 +133,10 @@ def _check_order(
 ) -> Callable[..., Tensor]:
     """Check the gradient of `f`; return the function whose gradient is of the next order."""
     eps, rtol, atol = settings
-    cotangent = _drawn(_value(f, arrays).shape, rng)
+    value = _value(f, arrays)
+    if is_complex and value.dtype.kind == "c":
+        raise ValueError("the complex step is for real results: use method='central'")
+    cotangent = _drawn(value, rng)
     got = _gradients(f, arrays, cotangent)
     for what, steps in _directions(arrays, rng):
         if is_complex:
@@ -136,8 +145,8 @@ def _check_order(
         else:
             ahead = _value(f, [a + eps * v for a, v in zip(arrays, steps, strict=True)])
             behind = _value(f, [a - eps * v for a, v in zip(arrays, steps, strict=True)])
-            expected = np.sum(cotangent * (ahead - behind)) / (2 * eps)
-        found = sum(np.sum(g * v) for g, v in zip(got, steps, strict=True))
+            expected = _projected(cotangent, ahead - behind) / (2 * eps)
+        found = sum(_projected(g, v) for g, v in zip(got, steps, strict=True))
         difference = abs(found - expected)
         # Not `>`: a NaN on either side is a failure.
         if not difference <= atol + rtol * abs(expected):
@@ -145,13 +154,14 @@ def _check_order(
                 f"order {level}, {what}: got gradient {found:.12g}, expected {expected:.12g}, "
                 f"difference {difference:.3g} (rtol={rtol:g}, atol={atol:g}, eps={eps:g})"
             )
-    projections = [_drawn(array.shape, rng) for array in arrays]
+    projections = [_drawn(array, rng) for array in arrays]
 
     def slope(*tensors: Tensor) -> Tensor:
         """Project the gradients of `f` on fixed directions."""
         grads = gradients(f(*tensors), tensors, cotangent, create_graph=True, allow_unused=True)
-        terms = [(g * v).sum() for g, v in zip(grads, projections, strict=True)]
-        return sum(terms[1:], terms[0])
+        terms = [_projected(v, g) for g, v in zip(grads, projections, strict=True)]
+        total: Tensor = sum(terms[1:], terms[0])
+        return total
 
     return slope
 
@@ -164,9 +174,9 @@ def _value(f: Callable[..., Any], arrays: list[Array]) -> Array:
 def _result(f: Callable[..., Any], tensors: list[Tensor]) -> Tensor:
     """Run `f` on Tensors, and make sure that its result is one."""
     out = f(*tensors)
-    if not isinstance(out, Tensor) or out.dtype.kind != "f":
+    if not isinstance(out, Tensor) or out.dtype.kind not in "fc":
         kind = f"{type(out).__name__} {getattr(out, 'dtype', '')}".strip()
-        raise TypeError(f"f returned {kind}; expected one Tensor of floats")
+        raise TypeError(f"f returned {kind}; expected one Tensor of floats or complex numbers")
     return out
 
 
@@ -187,9 +197,17 @@ def _gradients(f: Callable[..., Any], arrays: list[Array], cotangent: Array) -> 
     return gradients(_result(f, tensors), tensors, cotangent, allow_unused=True)
 
 
-def _drawn(shape: Shape, rng: np.random.Generator) -> Array:
-    """Draw an array of normal numbers."""
-    return np.asarray(rng.standard_normal(shape))
+def _projected(w: Array, y: Any) -> Any:
+    """Return `<w, y>`, a real number: the real part of `sum(conj(w) y)`."""
+    return np.real(np.sum(np.conj(w) * y))
+
+
+def _drawn(like: Array, rng: np.random.Generator) -> Array:
+    """Draw an array of normal numbers, complex ones if `like` is complex."""
+    drawn = np.asarray(rng.standard_normal(like.shape))
+    if like.dtype.kind == "c":
+        return np.asarray(drawn + 1j * rng.standard_normal(like.shape))
+    return drawn
 
 
 def _directions(arrays: list[Array], rng: np.random.Generator) -> Iterator[Direction]:
@@ -197,10 +215,11 @@ def _directions(arrays: list[Array], rng: np.random.Generator) -> Iterator[Direc
     for position, array in enumerate(arrays):
         if array.size <= _EACH_ELEMENT:
             for index in np.ndindex(array.shape):
-                steps: list[Array] = [np.zeros(a.shape) for a in arrays]
-                steps[position][index] = 1.0
-                yield f"input {position} at {index}", steps
+                for unit in (1, 1j) if array.dtype.kind == "c" else (1,):
+                    steps = [np.zeros_like(a) for a in arrays]
+                    steps[position][index] = unit
+                    yield f"input {position} at {index}{', along i' * (unit == 1j)}", steps
         for _ in range(2):
-            steps = [np.zeros(a.shape) for a in arrays]
-            steps[position] = _drawn(array.shape, rng)
+            steps = [np.zeros_like(a) for a in arrays]
+            steps[position] = _drawn(array, rng)
             yield f"input {position} along a random direction", steps

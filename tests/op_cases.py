@@ -15,9 +15,16 @@ from typing import Any
 
 import numpy as np
 
+import op_cases_calculus
+import op_cases_fft
+import op_cases_indexing
+import op_cases_linalg
+import op_cases_shapes
+import op_cases_statistics
+import op_cases_ufuncs
 import tensorgrad as tg
 from case import Case, Sample, apart, inside, normal, positive, row
-from tensorgrad.ops import elementwise, fused
+from tensorgrad.ops import activations, fused
 
 
 def tensor(name: str) -> Callable[..., Any]:
@@ -134,7 +141,7 @@ def _activations() -> list[Case]:
         row("leaky_relu", lambda x: tg.leaky_relu(x, 0.2), apart(2, 3),
             reference=lambda x: np.where(x > 0, x, 0.2 * x),
             also=(lambda x: x.leaky_relu(0.2),), elementwise=True),
-        row("normal_cdf", elementwise.normal_cdf, normal(2, 3), reference=erf_cdf,
+        row("normal_cdf", activations.normal_cdf, normal(2, 3), reference=erf_cdf,
             exact=False, dispatches=False, elementwise=True),
         row("gelu", tg.gelu, normal(2, 3), reference=lambda x: x * erf_cdf(x),
             also=(tensor("gelu"),), exact=False, dispatches=False, elementwise=True),
@@ -419,4 +426,18 @@ def _indexing() -> list[Case]:
     return rows
 
 
-CASES = [*_elementwise(), *_activations(), *_reductions(), *_shapes(), *_products(), *_indexing()]
+CASES = [
+    *_elementwise(),
+    *_activations(),
+    *_reductions(),
+    *_shapes(),
+    *_products(),
+    *_indexing(),
+    *op_cases_calculus.CASES,
+    *op_cases_fft.CASES,
+    *op_cases_indexing.CASES,
+    *op_cases_linalg.CASES,
+    *op_cases_shapes.CASES,
+    *op_cases_statistics.CASES,
+    *op_cases_ufuncs.CASES,
+]

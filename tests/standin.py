@@ -82,5 +82,6 @@ def boxed(result: Any) -> Any:
     if isinstance(result, np.ndarray | np.generic):
         return StandIn(result)
     if isinstance(result, list | tuple):
-        return type(result)(boxed(item) for item in result)
+        make = getattr(type(result), "_make", type(result))  # a named tuple has its own way
+        return make(boxed(item) for item in result)
     return result

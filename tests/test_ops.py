@@ -5,7 +5,9 @@ What is particular to one operation stands in `test_ops_special.py`.
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import pkgutil
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -17,14 +19,16 @@ import tensorgrad as tg
 from case import Case
 from op_cases import CASES
 from standin import StandIn, unboxed
-from tensorgrad import Tensor
+from tensorgrad import Tensor, ops
 from tensorgrad.graph import Node, topological_order
 from tensorgrad.numpy_api.table import NUMPY_TABLE, SUPPORT, Support
 from tensorgrad.op import Op, op, unbroadcast
-from tensorgrad.ops import elementwise, fused, index, linalg, reduce, shape
 from tensorgrad.testing import check_grads
 
-ROOMS = (elementwise, reduce, shape, index, linalg, fused)
+ROOMS = tuple(
+    importlib.import_module(f"{ops.__name__}.{room.name}")
+    for room in pkgutil.iter_modules(ops.__path__)
+)
 EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 EACH_IN_ITS_DTYPES = pytest.mark.parametrize(
     ("case", "dtype"),
@@ -45,7 +49,11 @@ def leaves(arrays: list[Any]) -> list[Tensor]:
 
 def cotangent(out: Any) -> Any:
     """Draw a cotangent for a result, of its dtype, that nothing may write to."""
-    drawn = np.asarray(np.random.default_rng(1).uniform(0.5, 1.5, out.shape)).astype(out.dtype)
+    rng = np.random.default_rng(1)
+    drawn = rng.uniform(0.5, 1.5, out.shape)
+    if out.dtype.kind == "c":
+        drawn = drawn + 1j * rng.uniform(0.5, 1.5, out.shape)
+    drawn = np.asarray(drawn).astype(out.dtype)
     drawn.flags.writeable = False
     return drawn
 
@@ -62,7 +70,8 @@ def assert_same_bits(got: Any, expected: Any) -> None:
     expected = np.asarray(expected)
     assert (got.dtype, got.shape) == (expected.dtype, expected.shape)
     np.testing.assert_array_equal(got, expected)
-    np.testing.assert_array_equal(np.signbit(got), np.signbit(expected))
+    for part in (np.real, np.imag) if got.dtype.kind == "c" else (np.asarray,):
+        np.testing.assert_array_equal(np.signbit(part(got)), np.signbit(part(expected)))
 
 
 def assert_alike(got: Any, expected: Any, dtype: Any = "float64") -> None:
@@ -104,7 +113,8 @@ def test_gradients_are_right(case: Case) -> None:
     """Cases 40 to 60, 85: against the complex step or central differences, twice."""
     if not case.order:
         return
-    if case.holomorphic:
+    # The complex step is for functions that are real on real numbers.
+    if case.holomorphic and not np.iscomplexobj(case.reference(*case.draw(), *case.data)):
 
         def f(*xs: Any) -> Any:
             # The data's own dtype must not turn the complex numbers of the step away.
@@ -152,9 +162,9 @@ def rule_results(node: Node, g: Any) -> Iterator[tuple[Node, Any]]:
 
 
 def floating(value: Any) -> Any:
-    """Return the dtype of floats; a Python number has none, and labels do not count."""
+    """Return the dtype of floats or of their pairs; numbers have none, and labels do not count."""
     dtype = getattr(value, "dtype", None)
-    return dtype if dtype is not None and dtype.kind == "f" else None
+    return np.finfo(dtype).dtype if dtype is not None and dtype.kind in "fc" else None
 
 
 @EACH_IN_ITS_DTYPES
@@ -175,7 +185,7 @@ def test_rules_obey_the_law(case: Case, dtype: str) -> None:
                     result = unbroadcast(result, parent.shape)
                 assert result.shape == parent.shape
                 if len(floats) == 1:
-                    assert result.dtype == dtype, node
+                    assert {floating(result)} == floats, node
                 assert not any(np.may_share_memory(result, array) for array in read), node
 
 
@@ -265,7 +275,10 @@ def test_rules_run_on_any_array_type(case: Case, order: int) -> None:
         return
     for got, expected in zip(on(StandIn, case, order), on(np.asarray, case, order), strict=True):
         assert type(got) is StandIn
-        assert_same_bits(unboxed(got), expected)
+        # Not to the bit: a copy in another layout may multiply in another order (case 108).
+        got, expected = unboxed(got), np.asarray(expected)
+        assert (got.dtype, got.shape) == (expected.dtype, expected.shape)
+        assert_alike(got, expected)
 
 
 # --- completeness ---------------------------------------------------------------------------------
@@ -311,7 +324,7 @@ def test_every_function_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     table = {
         key: value
         for key, value in NUMPY_TABLE.items()
-        if SUPPORT[key] is not Support.NO_GRADIENT
+        if SUPPORT[key] not in (Support.NO_GRADIENT, Support.REFUSED)
         and "_constant" not in value.__qualname__
         and "creation" not in value.__module__
     }

@@ -11,7 +11,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import Tensor
-from tensorgrad.ops import elementwise, fused
+from tensorgrad.ops import activations, fused
 
 
 def named(table: list[Any]) -> list[Any]:
@@ -229,7 +229,7 @@ def test_the_normal_distribution_to_the_last_digits() -> None:
     y = tg.gelu(x)
     y.sum().backward()
     cdf = np.array([0.5 * math.erfc(-v / math.sqrt(2.0)) for v in x.data])
-    np.testing.assert_allclose(elementwise.normal_cdf(x).data, cdf, rtol=1e-13)
+    np.testing.assert_allclose(activations.normal_cdf(x).data, cdf, rtol=1e-13)
     np.testing.assert_allclose(y.data, x.data * cdf, rtol=1e-13)
     density = np.exp(-0.5 * x.data * x.data) / math.sqrt(2 * math.pi)
     np.testing.assert_allclose(x.grad, cdf + x.data * density, rtol=1e-12, atol=1e-40)

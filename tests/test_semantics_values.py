@@ -394,10 +394,10 @@ def test_case_52_joining(rng: np.random.Generator) -> None:
 
 def test_arguments_that_numpy_refuses_or_takes() -> None:
     x = Tensor([1.0, 2.0, 3.0])
-    with pytest.raises(TypeError, match="integers"):
+    with pytest.raises(TypeError, match="integral"):
         np.pad(x, 1.5)
-    with pytest.raises(NotImplementedError, match="reflect"):
-        np.pad(x, 1, mode="reflect")
+    with pytest.raises(NotImplementedError, match="function"):
+        np.pad(x, 1, mode=lambda *_: None)
     assert np.clip(x, min=2.0).tolist() == [2, 2, 3]
     assert np.clip(x, max=2.0).tolist() == [1, 2, 2]
 

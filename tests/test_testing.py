@@ -108,12 +108,30 @@ def test_settings_are_used() -> None:
         check_grads(np.sin, POINTS, eps=1.0)
 
 
+def test_complex_inputs_move_along_both_axes() -> None:
+    z = np.array([1 + 2j, -0.5 + 1j])
+    check_grads(lambda z: np.sin(z) * np.abs(z), z)
+    check_grads(lambda z: np.exp(1j * z.real) + z.imag, z, order=3)
+    # The gradient of the real part alone is right along the real axis.
+    with pytest.raises(AssertionError, match=r"order 1, input 0 at \(0,\), along i: got gradient"):
+        check_grads(lambda z: z.real * z.real - (z * 1j).real.data, z)
+    wrong = sine(lambda _g, x: np.conj(np.cos(x)))
+    with pytest.raises(AssertionError, match=r"order 1, input 0 at \(0,\): got gradient"):
+        check_grads(wrong, z)
+
+
+def test_complex_results_of_real_inputs() -> None:
+    check_grads(lambda x: np.exp(1j * x), POINTS)
+    with pytest.raises(ValueError, match="complex step is for real results"):
+        check_grads(lambda x: np.exp(1j * x), POINTS, method="complex")
+
+
 @pytest.mark.parametrize(
     ("inputs", "options", "message"),
     [
         ([[1, 2]], {}, r"input 0 has dtype int64; expected floats"),
         ([1.0, [True]], {}, r"input 1 has dtype bool; expected floats"),
-        ([1.0 + 1j], {}, r"input 0 has dtype complex128; expected floats"),
+        ([1.0 + 1j], {"method": "complex"}, "the complex step is for real inputs"),
         ([], {}, "no inputs"),
         ([1.0], {"method": "forward"}, "method is 'forward'; expected 'central' or 'complex'"),
         ([1.0], {"order": 0}, "order is 0; expected an integer of at least 1"),

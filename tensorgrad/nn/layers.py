@@ -68,8 +68,8 @@ def _linear(x: ArrayLike, weight: Tensor, bias: Tensor | None, layer: str | Modu
             f"{name} got an input of shape {given.shape}; expected (..., {expected}): the last "
             "dimension holds the features of one sample"
         )
-    # A constant weight of integers must not round the input.
-    if given.dtype != weight.dtype and weight.dtype.kind == "f":
+    # A constant weight of integers must not round the input, nor a real one make it real.
+    if given.dtype != weight.dtype and weight.dtype.kind == "f" and given.dtype.kind != "c":
         given = given.astype(weight.dtype)
     return given @ weight.T if bias is None else apply(fused.linear, given, weight, bias)
 

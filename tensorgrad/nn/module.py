@@ -77,8 +77,10 @@ class Module:
         ------
         ValueError
             If two parameters have the same name, as under the keys 1 and "1" of a dict.
+        TypeError
+            If a tensor that records is complex, which no optimiser takes.
         """
-        found = [(name, item) for name, item in _walk(self) if _is_parameter(item)]
+        found = [(name, item) for name, item in _walk(self) if _is_parameter(name, item)]
         if len(dict(found)) < len(found):
             names = [name for name, _ in found]
             twice = next(name for name in names if names.count(name) > 1)
@@ -282,9 +284,16 @@ def _walk(root: Module, deep: bool = True) -> Iterator[tuple[str, Any]]:
         stack += reversed(members)
 
 
-def _is_parameter(item: Any) -> bool:
+def _is_parameter(name: str, item: Any) -> bool:
     """Tell whether an attribute's value is a parameter."""
-    return isinstance(item, Tensor) and item.is_leaf and item.dtype.kind == "f"
+    if not isinstance(item, Tensor) or not item.is_leaf:
+        return False
+    if item.dtype.kind == "c" and item.requires_grad:
+        raise TypeError(
+            f"{name} is complex, and parameters are real: keep its real and its imaginary part as "
+            "two parameters, or freeze it"
+        )
+    return item.dtype.kind == "f"
 
 
 def _fitting(value: ArrayLike, parameter: Tensor) -> Any:

@@ -6,30 +6,59 @@ in the module of its kind, under `@implements(np.name)`.
 """
 
 # Imported for what they register.
+from . import calculus as calculus
+from . import complex_numbers as complex_numbers
 from . import constants as constants
+from . import diagonals as diagonals
+from . import fft as fft
+from . import histograms as histograms
 from . import indexing as indexing
+from . import linalg as linalg
+from . import norms as norms
+from . import ordering as ordering
+from . import polynomials as polynomials
+from . import scans as scans
+from . import signal as signal
+from . import spacing as spacing
+from . import statistics as statistics
+from . import ufunc_methods as ufunc_methods
 from . import ufuncs as ufuncs
+from . import writing as writing
+from .contract import supports
 from .elementwise import (
     abs,
     add,
     arccos,
+    arccosh,
     arcsin,
+    arcsinh,
     arctan,
+    arctan2,
+    arctanh,
+    cbrt,
+    ceil,
     clip,
     cos,
     cosh,
     divide,
     exp,
+    exp2,
     expm1,
+    floor,
     gelu,
+    hypot,
     leaky_relu,
     log,
     log1p,
+    log2,
+    log10,
+    logaddexp,
     maximum,
     minimum,
     multiply,
     negative,
     power,
+    reciprocal,
     relu,
     sigmoid,
     sign,
@@ -42,12 +71,14 @@ from .elementwise import (
     subtract,
     tan,
     tanh,
-    where,
 )
 from .joining import (
     concatenate,
     split,
     stack,
+)
+from .padding import (
+    pad,
 )
 from .products import (
     dot,
@@ -67,12 +98,12 @@ from .reductions import (
     sum,
     var,
 )
+from .selection import where
 from .shapes import (
     broadcast_to,
     expand_dims,
     flip,
     moveaxis,
-    pad,
     ravel,
     reshape,
     squeeze,
@@ -84,9 +115,15 @@ __all__ = [
     "abs",
     "add",
     "arccos",
+    "arccosh",
     "arcsin",
+    "arcsinh",
     "arctan",
+    "arctan2",
+    "arctanh",
     "broadcast_to",
+    "cbrt",
+    "ceil",
     "clip",
     "concatenate",
     "cos",
@@ -95,14 +132,20 @@ __all__ = [
     "dot",
     "einsum",
     "exp",
+    "exp2",
     "expand_dims",
     "expm1",
     "flip",
+    "floor",
     "gelu",
+    "hypot",
     "leaky_relu",
     "log",
     "log1p",
+    "log2",
+    "log10",
     "log_softmax",
+    "logaddexp",
     "logsumexp",
     "matmul",
     "max",
@@ -118,6 +161,7 @@ __all__ = [
     "power",
     "prod",
     "ravel",
+    "reciprocal",
     "relu",
     "reshape",
     "sigmoid",
@@ -135,6 +179,7 @@ __all__ = [
     "std",
     "subtract",
     "sum",
+    "supports",
     "swapaxes",
     "tan",
     "tanh",

@@ -11,10 +11,30 @@ import numpy as np
 
 from .._typing import ArrayLike
 from ..op import Op
-from ..ops import elementwise
+from ..ops import activations, elementwise, rounding
 from ..recording import unary_method
 from ..tensor import Tensor, apply, as_tensor
 from .table import implements
+
+
+def of_one(op: Op) -> Callable[[ArrayLike], Tensor]:
+    """Make the function of an elementwise op of one array."""
+    method = unary_method(op)
+
+    def function(x: ArrayLike) -> Tensor:
+        return method(x) if isinstance(x, Tensor) else apply(op, x)
+
+    return function
+
+
+def of_two(op: Op) -> Callable[[ArrayLike, ArrayLike], Tensor]:
+    """Make the function of a broadcasting op of two arrays."""
+
+    def function(x: ArrayLike, y: ArrayLike) -> Tensor:
+        return apply(op, x, y)
+
+    return function
+
 
 _UNARY_DOC = """{summary}.
 
@@ -42,11 +62,7 @@ def _unary(
     op: Op, summary: str, derivative: str, at: float, slope: float, notes: str = ""
 ) -> Callable[[ArrayLike], Tensor]:
     """Make the function of an elementwise op, its docstring from a template."""
-    method = unary_method(op)
-
-    def function(x: ArrayLike) -> Tensor:
-        return method(x) if isinstance(x, Tensor) else apply(op, x)
-
+    function = of_one(op)
     function.__name__ = function.__qualname__ = op.name
     function.__doc__ = _UNARY_DOC.format(
         name=op.name,
@@ -85,10 +101,7 @@ def _binary(
     op: Op, summary: str, by_x: str, by_y: str, dx: float, dy: float, notes: str = ""
 ) -> Callable[[ArrayLike, ArrayLike], Tensor]:
     """Make the function of a broadcasting op of two arrays, its docstring from a template."""
-
-    def function(x: ArrayLike, y: ArrayLike) -> Tensor:
-        return apply(op, x, y)
-
+    function = of_two(op)
     function.__name__ = function.__qualname__ = op.name
     function.__doc__ = _BINARY_DOC.format(
         name=op.name,
@@ -133,13 +146,44 @@ minimum = _binary(
     1.0,
     "Equal arrays get a half each, and `x` equal to a Python number gets 0.",
 )
+logaddexp = _binary(
+    elementwise.logaddexp,
+    "Return `log(exp(x) + exp(y))`, which cannot overflow",
+    "exp(x)/(exp(x)+exp(y))",
+    "exp(y)/(exp(x)+exp(y))",
+    0.731059,
+    0.268941,
+)
+hypot = _binary(
+    elementwise.hypot,
+    "Return `sqrt(x**2 + y**2)`, which cannot overflow",
+    "x/hypot(x, y)",
+    "y/hypot(x, y)",
+    0.832050,
+    0.554700,
+    "Both are 0 at (0, 0).",
+)
+arctan2 = _binary(
+    elementwise.arctan2,
+    "Angle of the point whose coordinates are `y` and then `x`, as `numpy.arctan2`",
+    "y/(x**2+y**2)",
+    "-x/(x**2+y**2)",
+    0.153846,
+    -0.230769,
+    "Both are 0 at (0, 0).",
+)
 
 negative = _unary(elementwise.negative, "Change the sign", "-1", 0.5, -1.0)
 exp = _unary(elementwise.exp, "Exponential", "exp(x)", 0.5, 1.648721)
 expm1 = _unary(elementwise.expm1, "`exp(x) - 1`, accurate near 0", "exp(x)", 0.5, 1.648721)
 log = _unary(elementwise.log, "Natural logarithm", "1/x", 0.5, 2.0)
 log1p = _unary(elementwise.log1p, "`log(1 + x)`, accurate near 0", "1/(1+x)", 0.5, 0.666667)
+exp2 = _unary(elementwise.exp2, "`2**x`", "2**x log(2)", 0.5, 0.980258)
+log2 = _unary(elementwise.log2, "Logarithm to base 2", "1/(x log(2))", 0.5, 2.885390)
+log10 = _unary(elementwise.log10, "Logarithm to base 10", "1/(x log(10))", 0.5, 0.868589)
 sqrt = _unary(elementwise.sqrt, "Square root", "1/(2 sqrt(x))", 0.25, 1.0, "It is inf at 0.")
+cbrt = _unary(elementwise.cbrt, "Cube root", "1/(3 x**(2/3))", 1.0, 0.333333, "It is inf at 0.")
+reciprocal = _unary(elementwise.reciprocal, "`1/x`", "-1/x**2", 0.5, -4.0)
 square = _unary(elementwise.square, "Square", "2x", 0.5, 1.0)
 abs = _unary(elementwise.absolute, "Absolute value", "sign(x)", -0.5, -1.0, "It is 0 at 0.")
 sign = _unary(elementwise.sign, "Sign: -1, 0 or 1", "0", 0.5, 0.0)
@@ -152,11 +196,17 @@ arctan = _unary(elementwise.arctan, "Inverse tangent", "1/(1+x**2)", 0.5, 0.8)
 sinh = _unary(elementwise.sinh, "Hyperbolic sine", "cosh(x)", 0.5, 1.127626)
 cosh = _unary(elementwise.cosh, "Hyperbolic cosine", "sinh(x)", 0.5, 0.521095)
 tanh = _unary(elementwise.tanh, "Hyperbolic tangent", "1 - tanh(x)**2", 0.5, 0.786448)
-sigmoid = _unary(elementwise.sigmoid, "Logistic function `1/(1+exp(-x))`", "s(1-s)", 0.5, 0.235004)
-relu = _unary(elementwise.relu, "`max(x, 0)`", "1 where x > 0", 0.5, 1.0, "It is 0 at 0.")
-silu = _unary(elementwise.silu, "`x sigmoid(x)`", "s + x s(1-s)", 0.5, 0.739961)
+arcsinh = _unary(elementwise.arcsinh, "Inverse hyperbolic sine", "1/sqrt(1+x**2)", 0.5, 0.894427)
+arccosh = _unary(elementwise.arccosh, "Inverse hyperbolic cosine", "1/sqrt(x**2-1)", 1.5, 0.894427)
+arctanh = _unary(elementwise.arctanh, "Inverse hyperbolic tangent", "1/(1-x**2)", 0.5, 1.333333)
+floor = _unary(rounding.floor, "Largest whole number up to `x`", "0", 0.5, 0.0)
+ceil = _unary(rounding.ceil, "Smallest whole number from `x` on", "0", 0.5, 0.0)
+
+sigmoid = _unary(activations.sigmoid, "Logistic function `1/(1+exp(-x))`", "s(1-s)", 0.5, 0.235004)
+relu = _unary(activations.relu, "`max(x, 0)`", "1 where x > 0", 0.5, 1.0, "It is 0 at 0.")
+silu = _unary(activations.silu, "`x sigmoid(x)`", "s + x s(1-s)", 0.5, 0.739961)
 softplus = _unary(
-    elementwise.softplus, "`log(1+exp(x))`, finite for any finite x", "sigmoid(x)", 0.5, 0.622459
+    activations.softplus, "`log(1+exp(x))`, finite for any finite x", "sigmoid(x)", 0.5, 0.622459
 )
 
 
@@ -250,59 +300,4 @@ def clip(
     return as_tensor(a).clip(min if a_min is None else a_min, max if a_max is None else a_max)
 
 
-def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Tensor:
-    """Choose `x` where the condition holds and `y` elsewhere, as `numpy.where`.
-
-    Parameters
-    ----------
-    condition
-        Of booleans; it has no gradient.
-    x, y
-        What to choose from; all three broadcast together.
-
-    Returns
-    -------
-    Tensor
-        What was not chosen gets gradient 0, also where its own derivative is inf or NaN.
-
-    Examples
-    --------
-    >>> import numpy as np, tensorgrad as tg
-    >>> x = tg.Tensor([0.0, 1.0])
-    >>> with np.errstate(divide="ignore"):
-    ...     tg.where(x > 0, tg.log(x), 0.0).sum().backward()
-    >>> x.grad
-    array([0., 1.])
-    """
-    if isinstance(condition, Tensor):
-        condition = condition.data
-    return apply(elementwise.where, condition, x, y)
-
-
-implements(np.add)(add)
-implements(np.subtract)(subtract)
-implements(np.multiply)(multiply)
-implements(np.divide)(divide)
-implements(np.power)(power)
-implements(np.maximum)(maximum)
-implements(np.minimum)(minimum)
-implements(np.negative)(negative)
-implements(np.exp)(exp)
-implements(np.expm1)(expm1)
-implements(np.log)(log)
-implements(np.log1p)(log1p)
-implements(np.sqrt)(sqrt)
-implements(np.square)(square)
-implements(np.absolute)(abs)
-implements(np.sign)(sign)
-implements(np.sin)(sin)
-implements(np.cos)(cos)
-implements(np.tan)(tan)
-implements(np.arcsin)(arcsin)
-implements(np.arccos)(arccos)
-implements(np.arctan)(arctan)
-implements(np.sinh)(sinh)
-implements(np.cosh)(cosh)
-implements(np.tanh)(tanh)
 implements(np.clip)(clip)
-implements(np.where)(where)

@@ -5,14 +5,82 @@ Floor: `numpy_api`.
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import numpy as np
 
-from .._typing import ArrayLike, Axis
-from ..tensor import Tensor, as_tensor
+from .._typing import ArrayLike, Axis, DTypeLike
+from ..arguments import plain, records
+from ..handle import differentiable
+from ..op import Op
+from ..ops import reduce
+from ..tensor import Tensor, apply, as_tensor
 from .table import implements
 
+NOT_GIVEN: Final[Any] = np._NoValue
+"""NumPy's own mark, which a function of its may hand on; None means something to some of them."""
 
-def sum(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+
+def with_dtype(tensor: Tensor, dtype: DTypeLike, params: dict[str, Any]) -> Tensor:
+    """Add a dtype to the parameters of an op; integers and booleans leave the graph."""
+    if dtype is None:
+        return tensor
+    params["dtype"] = np.dtype(dtype)
+    return tensor if differentiable(params["dtype"]) else tensor.detach()
+
+
+def masked(
+    op: Op,
+    a: ArrayLike,
+    axis: Axis,
+    dtype: DTypeLike = None,
+    keepdims: Any = NOT_GIVEN,
+    where: Any = NOT_GIVEN,
+    second: Any = NOT_GIVEN,
+    **params: Any,
+) -> Tensor:
+    """Apply a reduction with the options of NumPy's functions.
+
+    After the array it takes `where`, and a `second` value, such as `initial` or `mean`.
+    """
+    tensor = with_dtype(as_tensor(a), dtype, params)
+    options: tuple[Any, ...] = ()
+    if second is None:
+        params["initial"] = None  # of use to NumPy alone: nothing to start from
+    elif second is not NOT_GIVEN:
+        options = (True, second if tensor.requires_grad or dtype is None else plain(second))
+    if where is not NOT_GIVEN:
+        options = (plain(where), *options[1:])
+    keepdims = keepdims is not NOT_GIVEN and bool(keepdims)
+    return apply(op, tensor, *options, axis=axis, keepdims=keepdims, **params)
+
+
+def folded(op: Op, a: ArrayLike, axis: Axis, *args: Any) -> Tensor:
+    """Apply a reduction that is a ufunc in NumPy, which lets a 0-d array have an axis 0."""
+    if axis in (0, -1) and not np.ndim(a):
+        axis = None
+    return masked(op, a, axis, *args)
+
+
+def extremum(
+    op: Op, larger: Any, a: ArrayLike, axis: Axis, keepdims: Any, initial: Any, where: Any
+) -> Any:
+    """Apply max or min; an `initial` that records is compared with the rest afterwards."""
+    if not records(initial):
+        return folded(op, a, axis, None, keepdims, where, initial)
+    lowest = -np.inf if larger is np.maximum else np.inf
+    return larger(initial, folded(op, a, axis, None, keepdims, where, lowest))
+
+
+@implements(np.sum)
+def sum(
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DTypeLike = None,
+    keepdims: bool = NOT_GIVEN,
+    initial: ArrayLike = NOT_GIVEN,
+    where: ArrayLike = NOT_GIVEN,
+) -> Tensor:
     """Sum over axes, as `numpy.sum`.
 
     Parameters
@@ -21,8 +89,14 @@ def sum(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         Of any shape.
     axis
         An int, several, or None for all; negative ones count from the end.
+    dtype
+        The type to sum in; None for that of `a`.
     keepdims
         Whether the axes stay, with size 1.
+    initial
+        A number that every sum starts from; it may record.
+    where
+        A mask: the elements to sum.
 
     Returns
     -------
@@ -34,11 +108,21 @@ def sum(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     >>> import tensorgrad as tg
     >>> tg.sum([[1.0, 2.0], [3.0, 4.0]], axis=0).tolist()
     [4.0, 6.0]
+    >>> float(tg.sum([1.0, 2.0, 3.0], where=[True, False, True], initial=10.0))
+    14.0
     """
-    return as_tensor(a).sum(axis, keepdims=keepdims)
+    return folded(reduce.sum, a, axis, dtype, keepdims, where, initial)
 
 
-def mean(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+@implements(np.mean)
+def mean(
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DTypeLike = None,
+    keepdims: bool = NOT_GIVEN,
+    *,
+    where: ArrayLike = NOT_GIVEN,
+) -> Tensor:
     """Average over axes, as `numpy.mean`; for the parameters see `sum`.
 
     Examples
@@ -49,13 +133,21 @@ def mean(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     >>> x.grad
     array([0.5, 0.5])
     """
-    return as_tensor(a).mean(axis, keepdims=keepdims)
+    return masked(reduce.mean, a, axis, dtype, keepdims, where)
 
 
-def max(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+@implements(np.max, np.amax)
+def max(
+    a: ArrayLike,
+    axis: Axis = None,
+    keepdims: bool = NOT_GIVEN,
+    initial: ArrayLike = NOT_GIVEN,
+    where: ArrayLike = NOT_GIVEN,
+) -> Any:
     """Return the largest values, as `numpy.max`; for the parameters see `sum`.
 
-    Equal maxima share the gradient; a NaN is the maximum wherever it stands.
+    Equal maxima share the gradient; a NaN is the maximum wherever it stands.  An `initial` that is
+    as large takes it all if it is a constant, and half if it records.
 
     Raises
     ------
@@ -70,10 +162,17 @@ def max(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     >>> x.grad
     array([0.5, 0.5, 0. ])
     """
-    return as_tensor(a).max(axis, keepdims=keepdims)
+    return extremum(reduce.max, np.maximum, a, axis, keepdims, initial, where)
 
 
-def min(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+@implements(np.min, np.amin)
+def min(
+    a: ArrayLike,
+    axis: Axis = None,
+    keepdims: bool = NOT_GIVEN,
+    initial: ArrayLike = NOT_GIVEN,
+    where: ArrayLike = NOT_GIVEN,
+) -> Any:
     """Return the smallest values, as `numpy.min`; like `max` otherwise.
 
     Examples
@@ -82,18 +181,40 @@ def min(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     >>> float(tg.min([3.0, 1.0]))
     1.0
     """
-    return as_tensor(a).min(axis, keepdims=keepdims)
+    return extremum(reduce.min, np.minimum, a, axis, keepdims, initial, where)
 
 
-def var(a: ArrayLike, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
+def divisor(ddof: float, correction: Any) -> Any:
+    """Return what is taken off n, which has two names."""
+    if correction is NOT_GIVEN:
+        return ddof
+    if ddof != 0:
+        raise ValueError("ddof and correction can't be provided simultaneously.")
+    return correction
+
+
+@implements(np.var)
+def var(
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DTypeLike = None,
+    ddof: float = 0,
+    keepdims: bool = NOT_GIVEN,
+    *,
+    where: ArrayLike = NOT_GIVEN,
+    mean: ArrayLike = NOT_GIVEN,
+    correction: float = NOT_GIVEN,
+) -> Tensor:
     """Compute the variance over axes, as `numpy.var`; for the other parameters see `sum`.
 
     Parameters
     ----------
-    a, axis, keepdims
+    a, axis, dtype, keepdims, where
         As for `sum`.
-    ddof
-        The divisor is n - ddof.
+    ddof, correction
+        Two names for one number: the divisor is n - ddof.
+    mean
+        The mean, with the axes kept, if it is known already; it may record.
 
     Returns
     -------
@@ -106,10 +227,22 @@ def var(a: ArrayLike, axis: Axis = None, *, ddof: float = 0, keepdims: bool = Fa
     >>> float(tg.var([1.0, 3.0], ddof=1))
     2.0
     """
-    return as_tensor(a).var(axis, ddof=ddof, keepdims=keepdims)
+    ddof = divisor(ddof, correction)
+    return masked(reduce.var, a, axis, dtype, keepdims, where, mean, ddof=ddof)
 
 
-def std(a: ArrayLike, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
+@implements(np.std)
+def std(
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DTypeLike = None,
+    ddof: float = 0,
+    keepdims: bool = NOT_GIVEN,
+    *,
+    where: ArrayLike = NOT_GIVEN,
+    mean: ArrayLike = NOT_GIVEN,
+    correction: float = NOT_GIVEN,
+) -> Tensor:
     """Compute the standard deviation over axes, as `numpy.std`; for the parameters see `var`.
 
     Where all elements are equal the derivative is 0.
@@ -120,10 +253,19 @@ def std(a: ArrayLike, axis: Axis = None, *, ddof: float = 0, keepdims: bool = Fa
     >>> float(tg.std([1.0, 3.0]))
     1.0
     """
-    return as_tensor(a).std(axis, ddof=ddof, keepdims=keepdims)
+    ddof = divisor(ddof, correction)
+    return masked(reduce.std, a, axis, dtype, keepdims, where, mean, ddof=ddof)
 
 
-def prod(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+@implements(np.prod)
+def prod(
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DTypeLike = None,
+    keepdims: bool = NOT_GIVEN,
+    initial: ArrayLike = NOT_GIVEN,
+    where: ArrayLike = NOT_GIVEN,
+) -> Tensor:
     """Multiply over axes, as `numpy.prod`; for the parameters see `sum`.
 
     The derivative, the product of all the others, is right also where elements are zero.
@@ -136,7 +278,7 @@ def prod(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     >>> x.grad
     array([6., 0., 0.])
     """
-    return as_tensor(a).prod(axis, keepdims=keepdims)
+    return folded(reduce.prod, a, axis, dtype, keepdims, where, initial)
 
 
 def logsumexp(x: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
@@ -187,12 +329,3 @@ def log_softmax(x: ArrayLike, axis: Axis = -1) -> Tensor:
     [-1000.0, 0.0]
     """
     return as_tensor(x).log_softmax(axis)
-
-
-implements(np.sum)(sum)
-implements(np.mean)(mean)
-implements(np.max)(max)
-implements(np.min)(min)
-implements(np.var)(var)
-implements(np.std)(std)
-implements(np.prod)(prod)

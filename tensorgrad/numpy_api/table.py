@@ -77,14 +77,12 @@ def _with_out(numpy_function: Any, function: Callable[..., Any]) -> Callable[...
     """Serve the argument `out` of a NumPy function that has it; ufuncs have a way of their own."""
     if isinstance(numpy_function, np.ufunc):
         return function
-    parameters = inspect.signature(numpy_function).parameters
-    if "out" not in parameters or "out" in inspect.signature(function).parameters:
-        return function
-    keyword_only = parameters["out"].kind is inspect.Parameter.KEYWORD_ONLY
-    position = sys.maxsize if keyword_only else list(parameters).index("out")
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        position = _position_of_out(numpy_function, function)
+        if position is None or ("out" not in kwargs and len(args) <= position):
+            return function(*args, **kwargs)
         out = kwargs.pop("out", None)
         if len(args) > position:
             out, args = args[position], args[:position] + args[position + 1 :]
@@ -92,6 +90,17 @@ def _with_out(numpy_function: Any, function: Callable[..., Any]) -> Callable[...
         return result if out is None else stored(result, out, numpy_function.__name__)
 
     return call
+
+
+@functools.cache
+def _position_of_out(numpy_function: Any, function: Callable[..., Any]) -> int | None:
+    """Return where NumPy's function takes `out`; None if it does not, or if ours sees to it."""
+    parameters = inspect.signature(numpy_function).parameters
+    if "out" not in parameters or "out" in inspect.signature(function).parameters:
+        return None
+    if parameters["out"].kind is inspect.Parameter.KEYWORD_ONLY:
+        return sys.maxsize
+    return list(parameters).index("out")
 
 
 def stored(result: Any, out: Any, name: str) -> Any:

@@ -16,6 +16,13 @@ any array type that implements NumPy's protocols.  So that one text serves all t
 - selects with `np.where` where the forward selects, but multiplies by a boolean mask for relu,
   clip, abs and dropout (15 times faster, and the strong zero covers `0 * inf`).
 
+Of complex numbers a rule sees `c = dL/dx - i dL/dy` for z = x + iy, so that `dL = Re(c dz)`.  Hence
+the rule of a holomorphic function is what it is for real numbers, with no conjugate in it, and a
+product is transposed, not adjoined.  Where w depends on the conjugate of z as well, the rule is
+`c_z = c_w dw/dz + conj(c_w dw/dz*)`: `conj(g)` for conj, `g conj(sign(z))` for abs.  The engine
+takes the real part for real inputs, and conjugates once, where people see gradients.  A complex
+constant stands on the right, as in `g * 1j`: with a NumPy float there the product is Python's.
+
 To add an op, declare it here in the file of its kind with `op(...)`, name it in `tensor` or
 `numpy_api`, and give it a row in `tests/op_cases.py`.
 """

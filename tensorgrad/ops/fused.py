@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..op import op
-from .reduce import softmax
+from .normalise import softmax
 
 
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
@@ -40,7 +40,7 @@ linear = op(
 
 def _nll(logits: Any, labels: Any) -> Any:
     """`logsumexp(logits) - logits[label]` per row, finite for any finite logits (case 29)."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
+    shifted = logits - np.real(logits).max(axis=-1, keepdims=True)
     total = np.log(np.exp(shifted).sum(axis=-1))
     return total - _picked(shifted, labels)
 

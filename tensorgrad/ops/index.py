@@ -1,4 +1,4 @@
-"""Indexing of every NumPy kind, and assignment through it.
+"""Indexing of every NumPy kind, and assignment through it; `take`.
 
 Floor: `ops`.  An index is split: its integer and boolean arrays are data and come as positional
 inputs, the rest (slices, ints, None, Ellipsis) is a static template with `HOLE` in their places.
@@ -7,12 +7,14 @@ inputs, the rest (slices, ints, None, Ellipsis) is a static template with `HOLE`
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
 from .._typing import Index
-from ..op import op, unbroadcast, zeros
+from ..op import Op, op, unbroadcast
 
 
 class _Hole:
@@ -85,7 +87,7 @@ def _assign_value(g: Any, _out: Any, _x: Any, _value: Any, *arrays: Any, templat
     if not _unique(arrays):
         index = filled(template, arrays)
         turns = np.reshape(np.arange(from_element.size, like=arrays[0]), from_element.shape)
-        last = zeros(g.shape, turns.dtype, turns)
+        last = np.empty(g.shape, turns.dtype, like=turns)  # only what is written is read
         last[index] = turns
         from_element = np.where(last[index] == turns, from_element, 0.0)
     return unbroadcast(from_element, _value.shape)
@@ -99,8 +101,34 @@ def _add(into: Any, value: Any, *arrays: Any, template: tuple[Any, ...]) -> None
     where = filled(template, arrays)
     if _unique(arrays):
         into[where] += value
+        return
+    numbers = _numbers(into, where, arrays, np.size(value))
+    if numbers is None:
+        np.add.at(into, where[0] if len(where) == 1 else where, value)
     else:
-        np.add.at(into, where, value)
+        value = np.reshape(np.broadcast_to(value, numbers.shape), -1)
+        np.add.at(np.reshape(into, -1), np.reshape(numbers, -1), value)
+
+
+def _numbers(into: Any, where: Index, arrays: tuple[Any, ...], count: int) -> Any:
+    """Return the numbers of the named elements in memory: np.add.at is four times faster by them.
+
+    None where `into` has one axis already, or is no array in C order, or where an index of few
+    elements would have to number all of a large array.
+    """
+    flags = getattr(into, "flags", None)
+    if into.ndim < 2 or flags is None or not flags.c_contiguous:
+        return None
+    *before, rows = where
+    if rows is arrays[0] and all(part == slice(None) for part in before):
+        axis, size = len(before), into.shape[len(before)]
+        lead = np.arange(0, math.prod(into.shape[: axis + 1]), size, like=rows)
+        tail = np.arange(math.prod(into.shape[axis + 1 :]), like=rows)
+        numbers = np.add.outer(np.add.outer(lead, rows % size) * tail.size, tail)
+        return np.reshape(numbers, (*into.shape[:axis], *rows.shape, *into.shape[axis + 1 :]))
+    if into.size <= 16 * count:
+        return np.reshape(np.arange(into.size, like=arrays[0]), into.shape)[where]
+    return None
 
 
 def _added(x: Any, value: Any, *arrays: Any, template: tuple[Any, ...]) -> Any:
@@ -116,5 +144,24 @@ def _added_value(g: Any, _out: Any, _x: Any, _value: Any, *arrays: Any, template
 
 add_at = op(_added, lambda g, _out, _x, _value, *_arrays, **_: g, _added_value, name="add.at")
 
-WRITERS: Final = {assign: write, add_at: _add}
+
+def _take(x: Any, indices: Any, *, axis: int, mode: str) -> Any:
+    return np.take(x, indices, axis=axis, mode=mode)
+
+
+def _take_rule(
+    into: Any, g: Any, _out: Any, _x: Any, indices: Any, *, axis: int, mode: str
+) -> None:
+    """Add `g` to what was taken."""
+    indices = indices.astype(np.intp)  # True counts as 1 here, and is no mask
+    if mode == "wrap":
+        indices = np.mod(indices, _x.shape[axis])
+    elif mode == "clip":
+        indices = np.clip(indices, 0, _x.shape[axis] - 1)
+    _add(into, g, indices, template=(slice(None),) * axis + (HOLE,))
+
+
+take = op(_take, _take_rule, name="take", accumulates=True)
+
+WRITERS: Final[dict[Op, Callable[..., None]]] = {assign: write, add_at: _add}
 """The in-place form of the ops that write, for arrays that nobody else holds."""

@@ -1,4 +1,4 @@
-"""Products: matmul, dot, outer, einsum.
+"""Products: matmul, dot and their like; tensordot, cross, einsum.
 
 Floor: `ops`.  Products are outside the strong zero (semantics, rule 7): an element of the result
 mixes whole rows.
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import op, unbroadcast
+from ..op import conjugate, op, unbroadcast
 
 
 def _matmul_left(g: Any, _out: Any, _x: Any, y: Any) -> Any:
@@ -84,8 +84,126 @@ outer = op(
 )
 
 
+def _inner_left(g: Any, _out: Any, _x: Any, y: Any) -> Any:
+    """Both operands as rows of vectors: `g y`."""
+    by_rows = np.reshape(g, (math.prod(_x.shape[:-1]), math.prod(y.shape[:-1])))
+    return np.reshape(np.matmul(by_rows, _rows(y)), _x.shape)
+
+
+def _inner_right(g: Any, _out: Any, x: Any, _y: Any) -> Any:
+    """Likewise, `gᵀ x`."""
+    by_rows = np.reshape(g, (math.prod(x.shape[:-1]), math.prod(_y.shape[:-1])))
+    return np.reshape(np.matmul(np.transpose(by_rows), _rows(x)), _y.shape)
+
+
+# Of arrays with at least one axis each, like `dot`.
+inner = op(np.inner, _inner_left, _inner_right)
+# Those that follow conjugate their first operand.
+vdot = op(
+    np.vdot,
+    lambda g, _out, _x, y: np.reshape(conjugate(g * y), _x.shape),
+    lambda g, _out, x, _y: np.reshape(g * conjugate(x), _y.shape),
+)
+vecdot = op(
+    np.vecdot,
+    lambda g, _out, _x, y: unbroadcast(conjugate(np.expand_dims(g, -1) * y), _x.shape),
+    lambda g, _out, x, _y: unbroadcast(np.expand_dims(g, -1) * conjugate(x), _y.shape),
+    name="vecdot",
+)
+
+
+def _columns_of(vectors: Any) -> Any:
+    """Return vectors as matrices of one column."""
+    return np.expand_dims(vectors, -1)
+
+
+matvec = op(
+    np.matvec,
+    lambda g, _out, _x, y: unbroadcast(_columns_of(g) * np.expand_dims(y, -2), _x.shape),
+    lambda g, _out, x, _y: unbroadcast(
+        np.matmul(np.swapaxes(x, -1, -2), _columns_of(g))[..., 0], _y.shape
+    ),
+    name="matvec",
+)
+vecmat = op(
+    np.vecmat,
+    lambda g, _out, _x, y: unbroadcast(conjugate(np.matmul(y, _columns_of(g))[..., 0]), _x.shape),
+    lambda g, _out, x, _y: unbroadcast(_columns_of(conjugate(x)) * np.expand_dims(g, -2), _y.shape),
+    name="vecmat",
+)
+
+# --- several axes ---------------------------------------------------------------------------------
+
+
+def _tensordot_rule(g: Any, other: Any, shape: Any, own: Any, others: Any, left: bool) -> Any:
+    """Contract `g` with the free axes of the other operand, and order what is left.
+
+    `own` and `others` are the axes that were summed over, of the operand and of the other one.
+    """
+    own = [axis % len(shape) for axis in own]
+    others = [axis % other.ndim for axis in others]
+    free = [axis for axis in range(len(shape)) if axis not in own]
+    other_free = [axis for axis in range(other.ndim) if axis not in others]
+    start = len(free) if left else 0
+    of_g = list(range(start, start + len(other_free)))
+    found = np.tensordot(g, other, (of_g, other_free))
+    # Now come the free axes, and then those summed over, in the order that the other had.
+    order = free + [axis for _, axis in sorted(zip(others, own, strict=True))]
+    return np.transpose(found, sorted(range(len(order)), key=order.__getitem__))
+
+
+tensordot = op(
+    lambda x, y, *, axes: np.tensordot(x, y, axes),
+    lambda g, _out, _x, y, *, axes: _tensordot_rule(g, y, _x.shape, *axes, left=True),
+    lambda g, _out, x, _y, *, axes: _tensordot_rule(g, x, _y.shape, *axes[::-1], left=False),
+    name="tensordot",
+)
+
+
+def _in_space(vectors: Any) -> Any:
+    """Give vectors of the plane a third component, 0."""
+    if vectors.shape[-1] == 3:
+        return vectors
+    return np.concatenate([vectors, np.zeros_like(vectors[..., :1])], axis=-1)
+
+
+def _cross_rule(g: Any, other: Any, shape: Any, axes: tuple[int, int, int], left: bool) -> Any:
+    """`<g, x × y> = <x, y × g> = <y, g × x>`; `axes` are those of the operand, the other and g."""
+    own_axis, other_axis, g_axis = axes
+    other = np.moveaxis(other, other_axis, -1)
+    own_shape = list(shape)
+    own_shape.append(own_shape.pop(own_axis))
+    if own_shape[-1] == other.shape[-1] == 2:  # the result is the third component alone
+        g = np.expand_dims(g, -1)
+        g = np.concatenate([np.zeros_like(g), np.zeros_like(g), g], axis=-1)
+    else:
+        g = np.moveaxis(g, g_axis, -1)
+    other = _in_space(other)
+    found = np.cross(other, g) if left else np.cross(g, other)
+    found = unbroadcast(found[..., : own_shape[-1]], tuple(own_shape))
+    return np.moveaxis(found, -1, own_axis)
+
+
+cross = op(
+    lambda x, y, *, axes: np.cross(x, y, *axes),
+    lambda g, _out, _x, y, *, axes: _cross_rule(g, y, _x.shape, axes, left=True),
+    lambda g, _out, x, _y, *, axes: _cross_rule(
+        g, x, _y.shape, (axes[1], axes[0], axes[2]), left=False
+    ),
+    name="cross",
+)
+
+# --- einsum ---------------------------------------------------------------------------------------
+
+
 def _einsum_rule(
-    g: Any, _out: Any, *xs: Any, needs: tuple[bool, ...], subscripts: str, optimize: Any
+    g: Any,
+    _out: Any,
+    *xs: Any,
+    needs: tuple[bool, ...],
+    subscripts: str,
+    optimize: Any,
+    **_options: Any,
 ) -> tuple[Any, ...]:
     """For each operand, one einsum of `g` with all the others."""
     # A path was made for the forward's operands; here others are multiplied.
@@ -181,8 +299,10 @@ def explicit_subscripts(subscripts: str, ndims: Sequence[int]) -> str:
     return ",".join(full) + "->" + longest + "".join(once)
 
 
-einsum = op(
-    lambda *xs, subscripts, optimize: np.einsum(subscripts, *xs, optimize=optimize),
-    joint=_einsum_rule,
-    name="einsum",
-)
+def _einsum(*xs: Any, subscripts: str, **options: Any) -> Any:
+    return np.einsum(subscripts, *xs, **options)
+
+
+einsum = op(_einsum, joint=_einsum_rule, name="einsum")
+# Of one operand NumPy's result may be a view, as that of "ii->i" is.
+einsum_of_one = op(_einsum, joint=_einsum_rule, name="einsum", view=True)

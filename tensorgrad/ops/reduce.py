@@ -1,18 +1,22 @@
-"""Reductions over axes, and the normalising functions built like them.
+"""Reductions over axes.
 
-Floor: `ops`.  All take `axis` (int, tuple, None, negative) and, but for softmax, `keepdims`, as
-static parameters.  `groups=over_axis` tells the engine which elements depend on each other.
+Floor: `ops`.  All take `axis` (int, tuple, None, negative) and `keepdims` as static parameters, and
+those that NumPy gives it `dtype`.  After the array may come `where`, a mask or True, and one more:
+`initial`, or for var and std the `mean`; a plain call passes neither.  `groups=over_axis` tells the
+engine which elements depend on each other.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .._typing import Axis, Shape
-from ..op import op
+from .._typing import Axis
+from ..op import Op, conjugate, op, unbroadcast
+from .pick import put_extremum
 
 
 def over_axis(*, axis: Axis, **_params: Any) -> Axis:
@@ -20,152 +24,242 @@ def over_axis(*, axis: Axis, **_params: Any) -> Axis:
     return axis
 
 
-def _restored(g: Any, axis: Axis, keepdims: bool) -> Any:
+def restored(g: Any, axis: Axis, keepdims: bool) -> Any:
     """Give back to `g` the axes that the reduction removed, with size 1."""
     return g if keepdims or axis is None else np.expand_dims(g, axis)
 
 
-def _count(shape: Shape, g: Any) -> int:
-    """Return how many elements went into each result; 1 in place of 0."""
-    size = math.prod(shape)
-    return size // g.size if size else 1
+def full(g: Any, ndim: int, axis: Axis, keepdims: bool) -> Any:
+    """As `restored`, where all axes were removed as well."""
+    return np.reshape(g, (1,) * ndim) if axis is None else restored(g, axis, keepdims)
 
 
-def _sum_rule(g: Any, _out: Any, _x: Any, *, axis: Axis, keepdims: bool) -> Any:
+def _method(name: str, *options: str) -> Callable[..., Any]:
+    """Make a forward of a method of arrays, which starts a microsecond before NumPy's function."""
+
+    def forward(x: Any, *given: Any, **params: Any) -> Any:
+        if given:
+            params |= dict(zip(options, given, strict=False))
+        return getattr(x, name)(**params)
+
+    return forward
+
+
+def _masked(gx: Any, options: tuple[Any, ...]) -> Any:
+    """Put 0 where the mask left an element out."""
+    return np.where(options[0], gx, 0.0) if options and options[0] is not True else gx
+
+
+# --- sum and mean ---------------------------------------------------------------------------------
+
+
+def _sum_rule(
+    g: Any, _out: Any, _x: Any, *options: Any, axis: Axis, keepdims: bool, **_: Any
+) -> Any:
     """Every element gets the cotangent of its sum."""
-    return np.broadcast_to(_restored(g, axis, keepdims), _x.shape)
+    return np.broadcast_to(_masked(restored(g, axis, keepdims), options), _x.shape)
 
 
-def _mean_rule(g: Any, _out: Any, _x: Any, *, axis: Axis, keepdims: bool) -> Any:
-    """As for sum, over n.  `1.0 / n` first: n itself may overflow float16 (case 69)."""
-    return np.broadcast_to(_restored(g * (1.0 / _count(_x.shape, g)), axis, keepdims), _x.shape)
+def _sum_initial_rule(g: Any, _out: Any, _x: Any, _where: Any, _initial: Any, **_: Any) -> Any:
+    """It is in every sum."""
+    return np.reshape(np.sum(g), _initial.shape)
 
 
-def _extremum_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
-    """Equal extrema share the cotangent; a NaN is the extremum wherever it stands.
+def _per_unit(x: Any, g: Any, options: tuple[Any, ...], axis: Axis, ddof: float = 0) -> Any:
+    """Return `1 / (n - ddof)`, NaN where NumPy's own value is NaN; of counts, if there is a mask.
 
-    Giving all of it to each made training diverge (cases 14 to 16).  The share is computed in
-    float64, since a count of 70,000 has no float16.
+    As a factor: n itself may overflow float16 (case 69).
     """
-    chosen = (x == _restored(out, axis, keepdims)) | (x != x)
-    share = np.divide(1.0, np.sum(chosen, axis=axis, keepdims=True)).astype(g.dtype)
-    return chosen * (_restored(g, axis, keepdims) * share)
+    if not options or options[0] is True:
+        size = math.prod(x.shape)
+        n = (size // g.size if size else 1) - ddof
+        return 1.0 / n if n > 0 else math.nan
+    mask = np.broadcast_to(options[0], x.shape)
+    count = np.sum(mask, axis=axis, keepdims=True) - ddof
+    return (1.0 / np.where(count > 0, count, math.nan)).astype(g.dtype)
 
 
-def _deviation(x: Any, axis: Axis) -> Any:
-    return x - np.mean(x, axis=axis, keepdims=True)
+def mean_rule(
+    g: Any, _out: Any, _x: Any, *options: Any, axis: Axis, keepdims: bool, **_: Any
+) -> Any:
+    """As for sum, over n."""
+    if not options:
+        g = restored(g * _per_unit(_x, g, options, axis), axis, keepdims)
+    else:
+        g = full(g, len(_x.shape), axis, keepdims) * _per_unit(_x, g, options, axis)
+    return np.broadcast_to(_masked(g, options), _x.shape)
 
 
-def _freedom(shape: Shape, g: Any, ddof: float) -> float:
-    """Return `1 / (n - ddof)`, NaN where NumPy's own value is NaN."""
-    n = _count(shape, g) - ddof
-    return 1.0 / n if n > 0 else float("nan")
+# --- max and min ----------------------------------------------------------------------------------
 
 
-def _var_rule(g: Any, _out: Any, x: Any, *, axis: Axis, keepdims: bool, ddof: float) -> Any:
+def extremum_rule(
+    g: Any, out: Any, x: Any, *options: Any, axis: Axis, keepdims: bool, keep_nan: bool = True
+) -> Any:
+    """Equal extrema share the cotangent; a NaN is the extremum wherever it stands (case 16).
+
+    Where `initial` is as large, nothing depends on x to one side: the smallest subgradient is 0.
+    """
+    if len(options) == 2:
+        g = np.where(out == options[1], 0.0, g)
+    g, out = (full(a, x.ndim, axis, keepdims) for a in (g, out))
+    return put_extremum(g, x, out, options[0] if options else True, axis=axis, keep_nan=keep_nan)
+
+
+# --- var and std ----------------------------------------------------------------------------------
+
+
+def _deviation(x: Any, options: tuple[Any, ...], axis: Axis) -> Any:
+    """Return `x - mean`."""
+    if len(options) == 2:
+        return x - options[1]
+    if not options or options[0] is True:
+        return x - np.mean(x, axis=axis, keepdims=True)
+    share = np.where(options[0], x * _per_unit(x, x, options, axis), 0.0)
+    return x - np.sum(share, axis=axis, keepdims=True)
+
+
+def var_rule(
+    g: Any, _out: Any, x: Any, *options: Any, axis: Axis, keepdims: bool, ddof: float, **_: Any
+) -> Any:
     """`2 (x - mean) / (n - ddof)`."""
-    scale = 2.0 * _freedom(x.shape, g, ddof)
-    return _restored(g * scale, axis, keepdims) * _deviation(x, axis)
+    g = full(g, x.ndim, axis, keepdims)
+    if not x.size:
+        return np.broadcast_to(g, x.shape)
+    slope = conjugate(_deviation(x, options, axis))
+    slope *= g * (2.0 * _per_unit(x, g, options, axis, ddof))
+    return _masked(slope, options)
 
 
-def _std_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool, ddof: float) -> Any:
-    """`(x - mean) / (n - ddof) / std`, and 0 where all are equal (case 32).
+def std_rule(
+    g: Any, out: Any, x: Any, *options: Any, axis: Axis, keepdims: bool, ddof: float, **_: Any
+) -> Any:
+    """`conj(x - mean) / (n - ddof) / std`, and 0 where all are equal (case 32).
 
     The rounding of the mean of equal numbers may leave a deviation, and a std of the same size.
     """
-    per_unit = g * _freedom(x.shape, g, ddof) / (out + (out == 0))
-    varied = _restored(per_unit, axis, keepdims) * _deviation(x, axis)
+    g, out = (full(a, x.ndim, axis, keepdims) for a in (g, out))
     if not x.size:
-        return varied
-    largest, least = np.max(x, axis=axis, keepdims=True), np.min(x, axis=axis, keepdims=True)
-    return varied * (largest != least)
+        return np.broadcast_to(g, x.shape)
+    factor = g * _per_unit(x, g, options, axis, ddof) / (out + (out == 0))
+    if len(options) < 2:
+        where = options[0] if options else True
+        largest = np.max(x, axis=axis, keepdims=True, initial=-math.inf, where=where)
+        least = np.min(x, axis=axis, keepdims=True, initial=math.inf, where=where)
+        factor = factor * (largest != least)
+    slope = conjugate(_deviation(x, options, axis))
+    slope *= factor
+    return _masked(slope, options)
 
 
-def _product_before(x: Any) -> Any:
-    """Return, along the last axis, the product of the elements before each.
+def mean_given(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the rule for a mean that was given from the rule for x: they differ in sign."""
 
-    A scan by doubling: log2(n) multiplications of whole arrays, no division, so that zeros need
-    no special case in any order of derivative.
+    def mean_rule(g: Any, out: Any, x: Any, where: Any, mean: Any, **params: Any) -> Any:
+        return unbroadcast(-rule(g, out, x, where, mean, **params), mean.shape)
+
+    return mean_rule
+
+
+# --- prod -----------------------------------------------------------------------------------------
+
+
+def _times(a: Any, b: Any) -> Any:
+    """Multiply arrays, or arrays of dual numbers `p + e q` with `e**2 = 0`."""
+    if len(a) == 1:
+        return a * b
+    return np.stack([a[0] * b[0], a[0] * b[1] + a[1] * b[0]])
+
+
+def _others_by_halves(x: Any, axis: Axis) -> Any:
+    """Return the product of all the other elements, by multiplication alone.
+
+    A tree: halves are multiplied with each other until one number is left, and on the way back each
+    half is told the product of what is not in it.  That takes three multiplications per element, no
+    division, and zeros need no special case.  The first axis holds the parts of the numbers.
     """
-    done = np.concatenate([np.ones_like(x[..., :1]), x[..., :-1]], axis=-1)
-    step = 1
-    while step < x.shape[-1]:
-        done = np.concatenate([done[..., :step], done[..., step:] * done[..., :-step]], axis=-1)
-        step *= 2
-    return done
+    ndim = x.ndim - 1
+    axes = range(ndim) if axis is None else np.atleast_1d(axis)
+    reduced = sorted(int(a) % ndim for a in axes)
+    order = [*reduced, *(a for a in range(ndim) if a not in reduced)]
+    turned = np.transpose(x, [0, *(a + 1 for a in order)])
+    count = math.prod(x.shape[a + 1] for a in reduced)
+    level = np.reshape(turned, (len(x), count, *turned.shape[1 + len(reduced) :]))
+    halves = []
+    while level.shape[1] > 1:
+        half = (level.shape[1] + 1) // 2
+        first, second = level[:, :half], level[:, half:]
+        halves.append((first, second))
+        paired = second.shape[1]
+        level = _times(first[:, :paired], second)
+        if paired < half:
+            level = np.concatenate([level, first[:, paired:]], axis=1)
+    others = np.ones_like(level)
+    if len(x) == 2:
+        others = np.stack([others[0], np.zeros_like(others[1])])
+    for first, second in reversed(halves):
+        paired = second.shape[1]
+        beside = others[:, :paired]
+        parts = _times(beside, second), others[:, paired:], _times(beside, first[:, :paired])
+        others = np.concatenate(parts, axis=1)
+    back = sorted(range(ndim), key=order.__getitem__)
+    return np.transpose(np.reshape(others, turned.shape), [0, *(a + 1 for a in back)])
 
 
-def _prod_rule(g: Any, _out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+def _prod_slope(g: Any, x: Any, total: Any, *, axis: Axis) -> Any:
+    """`g` times the product of the others: by division, where nothing was lost in the product."""
+    if np.all(np.isfinite(total) & (np.abs(total) >= np.finfo(x.dtype).tiny)):
+        return g * total / x
+    return g * _others_by_halves(x[None], axis)[0]
+
+
+def _slope_by_g(g: Any, _out: Any, _g: Any, x: Any, total: Any, *, axis: Axis) -> Any:
+    """It is linear."""
+    others = prod_slope(np.ones_like(total), x, total, axis=axis)
+    return np.sum(g * others, axis=axis, keepdims=True)
+
+
+def _slope_by_x(g: Any, _out: Any, g_before: Any, x: Any, _total: Any, *, axis: Axis) -> Any:
+    """The second derivative in the direction g, whose matrix is symmetric."""
+    return g_before * _others_by_halves(np.stack([x, g]), axis)[1]
+
+
+prod_slope = op(_prod_slope, _slope_by_g, _slope_by_x, name="prod slope")
+
+
+def _prod_rule(
+    g: Any, out: Any, x: Any, *options: Any, axis: Axis, keepdims: bool, **_: Any
+) -> Any:
     """The product of all the other elements, also where some are zero (case 30)."""
-    axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
-    reduced = sorted(int(a) % x.ndim for a in axes)
-    order = [a for a in range(x.ndim) if a not in reduced] + reduced
-    turned = np.transpose(x, order)
-    rows = turned.shape[: x.ndim - len(reduced)]
-    flat = np.reshape(turned, (*rows, math.prod(x.shape[a] for a in reduced)))
-    others = _product_before(flat) * np.flip(_product_before(np.flip(flat, -1)), -1)
-    back = sorted(range(x.ndim), key=order.__getitem__)
-    others = np.transpose(np.reshape(others, turned.shape), back)
-    return _restored(g, axis, keepdims) * others
+    if options:
+        x = np.where(options[0], x, 1.0)
+        out = np.prod(x, axis=axis, keepdims=keepdims)
+    if len(options) == 2:
+        g = g * options[1]
+    g, out = (full(a, x.ndim, axis, keepdims) for a in (g, out))
+    return _masked(prod_slope(g, x, out, axis=axis), options)
 
 
-# The methods do what NumPy's functions of these names do, a microsecond sooner.
-sum = op(lambda x, **params: x.sum(**params), _sum_rule, name="sum", groups=over_axis)
-mean = op(lambda x, **params: x.mean(**params), _mean_rule, name="mean", groups=over_axis)
-max = op(
-    lambda x, **params: x.max(**params),
-    _extremum_rule,
-    name="max",
-    groups=over_axis,
-    selects=True,
-)
-min = op(
-    lambda x, **params: x.min(**params),
-    _extremum_rule,
-    name="min",
-    groups=over_axis,
-    selects=True,
-)
-var = op(lambda x, **params: x.var(**params), _var_rule, name="var", groups=over_axis)
-std = op(lambda x, **params: x.std(**params), _std_rule, name="std", groups=over_axis)
-prod = op(lambda x, **params: x.prod(**params), _prod_rule, name="prod", groups=over_axis)
+def _prod_initial_rule(
+    g: Any, _out: Any, x: Any, where: Any, _initial: Any, *, axis: Axis, keepdims: bool, **_: Any
+) -> Any:
+    """The product of the elements, for every result."""
+    rest = np.prod(np.where(where, x, 1.0), axis=axis, keepdims=keepdims)
+    return np.reshape(np.sum(g * rest), _initial.shape)
 
 
-def _logsumexp(x: Any, *, axis: Axis, keepdims: bool) -> Any:
-    """Shift by the maximum, so that exp cannot overflow; by 0 where that is infinite."""
-    largest = np.max(x, axis=axis, keepdims=True)
-    largest = np.where(np.isfinite(largest), largest, 0.0)
-    with np.errstate(divide="ignore"):  # log(0) is the answer where all are -inf
-        out = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
-    return out if keepdims else np.squeeze(out, axis)
+# --- the ops --------------------------------------------------------------------------------------
 
 
-def _logsumexp_rule(g: Any, out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
-    """The softmax; where all are -inf, exp(-inf - 0) = 0 (case 26)."""
-    total = _restored(np.where(out == -np.inf, 0.0, out), axis, keepdims)
-    return _restored(g, axis, keepdims) * np.exp(x - total)
+def _reduction(name: str, *rules: Any, options: tuple[str, ...] = ("where", "initial")) -> Op:
+    """Declare a reduction that is a method of arrays; its mask has no gradient."""
+    return op(_method(name, *options), *rules, name=name, groups=over_axis)
 
 
-def _softmax(x: Any, *, axis: Axis) -> Any:
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
-
-
-def _softmax_rule(g: Any, out: Any, _x: Any, *, axis: Axis) -> Any:
-    """`s (g - sum(g s))`."""
-    return out * (g - np.sum(g * out, axis=axis, keepdims=True))
-
-
-def _log_softmax(x: Any, *, axis: Axis) -> Any:
-    shifted = x - np.max(x, axis=axis, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
-
-
-def _log_softmax_rule(g: Any, out: Any, _x: Any, *, axis: Axis) -> Any:
-    """`g - exp(out) sum(g)`."""
-    return g - np.exp(out) * np.sum(g, axis=axis, keepdims=True)
-
-
-logsumexp = op(_logsumexp, _logsumexp_rule, name="logsumexp", groups=over_axis)
-softmax = op(_softmax, _softmax_rule, name="softmax", groups=over_axis)
-log_softmax = op(_log_softmax, _log_softmax_rule, name="log_softmax", groups=over_axis)
+sum = _reduction("sum", _sum_rule, None, _sum_initial_rule)
+mean = _reduction("mean", mean_rule)
+max = _reduction("max", extremum_rule)
+min = _reduction("min", extremum_rule)
+prod = _reduction("prod", _prod_rule, None, _prod_initial_rule)
+var = _reduction("var", var_rule, None, mean_given(var_rule), options=("where", "mean"))
+std = _reduction("std", std_rule, None, mean_given(std_rule), options=("where", "mean"))

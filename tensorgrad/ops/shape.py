@@ -1,34 +1,47 @@
-"""Operations that move elements and compute nothing: reshape, transpose, join, pad.
+"""Operations that move the elements of one array and compute nothing: reshape, transpose, roll.
 
-Floor: `ops`.
+Floor: `ops`.  Each is a linear map, and its rule the adjoint.
 """
 
 from __future__ import annotations
 
+import math
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..op import op, unbroadcast
+from ..op import Op, op, unbroadcast
 
 
-def _inverse(axes: tuple[int, ...] | None, ndim: int) -> list[int] | None:
+def inverse(axes: Sequence[int], ndim: int) -> list[int]:
     """Return the permutation that undoes `axes`."""
-    if axes is None:
-        return None
     positive = [axis % ndim for axis in axes]
     return sorted(range(ndim), key=positive.__getitem__)
 
 
+def _reshaping(forward: Callable[..., Any]) -> Op:
+    """Declare an op that gives the elements, in C order, another shape."""
+    return op(forward, lambda g, _out, _x, **_: np.reshape(g, _x.shape), view=True)
+
+
+atleast_1d = _reshaping(np.atleast_1d)
+atleast_2d = _reshaping(np.atleast_2d)
+atleast_3d = _reshaping(np.atleast_3d)
+expand_dims = _reshaping(np.expand_dims)
+squeeze = _reshaping(np.squeeze)
+
 reshape = op(
-    lambda x, *, shape: np.reshape(x, shape),
-    lambda g, _out, _x, **_: np.reshape(g, _x.shape),
+    lambda x, *, shape, **options: np.reshape(x, shape, **options),
+    lambda g, _out, _x, *, order="C", **_: np.reshape(g, _x.shape, order=order),
     name="reshape",
     view=True,
 )
 transpose = op(
     lambda x, *, axes: np.transpose(x, axes),
-    lambda g, _out, _x, *, axes: np.transpose(g, _inverse(axes, _x.ndim)),
+    lambda g, _out, _x, *, axes: np.transpose(g, axes and inverse(axes, _x.ndim)),
     name="transpose",
     view=True,
 )
@@ -38,80 +51,204 @@ swapaxes = op(
     name="swapaxes",
     view=True,
 )
-expand_dims = op(
-    lambda x, *, axis: np.expand_dims(x, axis),
-    lambda g, _out, _x, **_: np.reshape(g, _x.shape),
-    name="expand_dims",
-    view=True,
-)
-squeeze = op(
-    lambda x, *, axis: np.squeeze(x, axis),
-    lambda g, _out, _x, **_: np.reshape(g, _x.shape),
-    name="squeeze",
-    view=True,
-)
 broadcast_to = op(
     lambda x, *, shape: np.broadcast_to(x, shape),
     lambda g, _out, _x, **_: unbroadcast(g, _x.shape),
     name="broadcast_to",
     view=True,
 )
-flip = op(
-    lambda x, *, axis: np.flip(x, axis),
-    lambda g, _out, _x, *, axis: np.flip(g, axis),
-    name="flip",
+
+
+def _own_inverse(function: Any) -> Op:
+    """Declare an op on views that undoes itself."""
+    return op(function, lambda g, _out, _x, **params: function(g, **params), view=True)
+
+
+flip = _own_inverse(np.flip)
+fliplr = _own_inverse(np.fliplr)
+flipud = _own_inverse(np.flipud)
+matrix_transpose = _own_inverse(np.matrix_transpose)
+rot90 = op(np.rot90, lambda g, _out, _x, *, k, axes: np.rot90(g, -k, axes), view=True)
+copy = op(
+    lambda x, **order: x.copy(**order),
+    lambda g, _out, _x, **_: g,
+    name="copy",
+)
+
+
+def _roll_rule(g: Any, _out: Any, _x: Any, *, shift: Any, axis: Any) -> Any:
+    """Roll back."""
+    back = tuple(map(operator.neg, shift)) if isinstance(shift, tuple) else -shift
+    return np.roll(g, back, axis)
+
+
+roll = op(np.roll, _roll_rule)
+
+
+# --- repetition -----------------------------------------------------------------------------------
+
+
+def _sum_runs(g: Any, *, count: int, axis: int) -> Any:
+    """Sum each `count` neighbours along an axis that is not negative."""
+    before, after = g.shape[:axis], g.shape[axis + 1 :]
+    n = g.shape[axis] // count
+    runs = np.reshape(g, (*before, n, count, *after))
+    # NumPy starts a sum anew for each run: einsum is three times as fast on short ones.
+    if count < 32 and not after:
+        return np.einsum("...i->...", runs)
+    return np.sum(runs, axis=axis + 1)
+
+
+def _repeat_rule(g: Any, _out: Any, _x: Any, *, repeats: int, axis: int) -> Any:
+    """Sum over the copies of each element."""
+    if not repeats:
+        return np.zeros_like(g, shape=_x.shape)
+    if repeats == 1:
+        return g
+    return sum_runs(g, count=repeats, axis=axis)
+
+
+repeat = op(np.repeat, _repeat_rule)
+sum_runs: Op = op(
+    _sum_runs,
+    lambda g, _out, _x, *, count, axis: np.repeat(g, count, axis),
+    name="sum_runs",
+)
+
+
+def _sum_segments(g: Any, repeats: Any, *, axis: int) -> Any:
+    """Sum, along an axis that is not negative, neighbours as many as each entry says."""
+    before = (slice(None),) * axis
+    out = np.zeros_like(g, shape=(*g.shape[:axis], repeats.size, *g.shape[axis + 1 :]))
+    if not g.shape[axis]:
+        return out
+    starts = (np.cumsum(repeats) - repeats).astype(np.intp)
+    if axis < g.ndim - 1 and not (repeats > 8).any():
+        # The first of each segment, then the second ones, ...: NumPy's segments would start anew
+        # for each element of the axes behind.
+        for k in range(8):
+            longer = repeats > k
+            out[(*before, longer)] += g[(*before, starts[longer] + k)]
+    else:
+        filled = repeats != 0
+        out[(*before, filled)] = np.add.reduceat(g, starts[filled], axis)
+    return out
+
+
+def _repeat_each_rule(g: Any, _out: Any, _x: Any, repeats: Any, *, axis: int) -> Any:
+    """Sum over the copies of each element, of which there may be none."""
+    return sum_segments(g, np.broadcast_to(repeats, _x.shape[axis : axis + 1]), axis=axis)
+
+
+repeat_each = op(np.repeat, _repeat_each_rule, name="repeat_each")
+sum_segments: Op = op(
+    _sum_segments,
+    lambda g, _out, _x, repeats, *, axis: repeat_each(g, repeats, axis=axis),
+    name="sum_segments",
+)
+
+
+def _tile_rule(g: Any, _out: Any, _x: Any, *, reps: tuple[int, ...]) -> Any:
+    """Sum over the tiles."""
+    ndim = max(len(reps), _x.ndim)
+    shape = (1,) * (ndim - _x.ndim) + _x.shape
+    counts = (1,) * (ndim - len(reps)) + reps
+    apart = [size for pair in zip(counts, shape, strict=True) for size in pair]
+    g = np.reshape(g, apart)
+    for axis, count in enumerate(counts):  # the outermost first: what is left is little
+        if count != 1:
+            g = np.sum(g, axis=2 * axis, keepdims=True)
+    return np.reshape(g, _x.shape)
+
+
+def _resize_rule(g: Any, _out: Any, _x: Any, *, new_shape: tuple[int, ...]) -> Any:
+    """Sum over the copies of each element, of which the last is not whole."""
+    size, n = math.prod(new_shape), math.prod(_x.shape)
+    if not size or not n:
+        return np.zeros_like(g, shape=_x.shape)
+    flat, whole = np.ravel(g), size // n * n
+    total = np.sum(np.reshape(flat[:whole], (-1, n)), axis=0)
+    rest = np.pad(flat[whole:], (0, n - (size - whole)))
+    return np.reshape(total + rest, _x.shape)
+
+
+tile = op(np.tile, _tile_rule)
+resize = op(np.resize, _resize_rule)
+
+
+# --- windows --------------------------------------------------------------------------------------
+
+
+_BLOCK = 32768
+"""How many numbers to work on at a time, so that they stay in the cache."""
+
+
+def _fold(g: Any, axis: int) -> Any:
+    """Add up the windows, which lie along the last axis, where they overlap along `axis`.
+
+    Window by window if they are wide; otherwise block by block the windows' first elements, their
+    second ones, and so on.
+    """
+    count, width = g.shape[axis], g.shape[-1]
+    shape = list(g.shape[:-1])
+    shape[axis] = count + width - 1
+    out = np.zeros_like(g, shape=shape)
+    before, after = (slice(None),) * axis, (slice(None),) * (g.ndim - axis - 2)
+    if count <= width or width >= 64:
+        windows = np.moveaxis(g, -1, axis + 1)
+        for i in range(count):
+            out[(*before, slice(i, i + width))] += windows[(*before, i)]
+        return out
+    block = _BLOCK // max(width * g.size // max(count * width, 1), 1) + 1
+    for start in range(0, count, block):
+        part = g[(*before, slice(start, start + block))]
+        for i in range(width):
+            place = slice(start + i, start + i + part.shape[axis])
+            out[(*before, place, *after)] += part[..., i]
+    return out
+
+
+def _fold_windows(g: Any, *, window_shape: tuple[int, ...], axis: Any) -> Any:
+    """Add up what each element was in, one windowed axis at a time."""
+    ndim = g.ndim - len(window_shape)
+    axes = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim, allow_duplicate=True)
+    for one in reversed(axes):
+        g = _fold(g, one)
+    return g
+
+
+def _windows(x: Any, *, window_shape: tuple[int, ...], axis: Any) -> Any:
+    return np.lib.stride_tricks.sliding_window_view(x, window_shape, axis)
+
+
+sliding_window_view = op(
+    _windows,
+    lambda g, _out, _x, **params: fold_windows(g, **params),
+    name="sliding_window_view",
     view=True,
 )
-copy = op(lambda x: x.copy(), lambda g, _out, _x: g, name="copy")
-
-
-def _along(axis: int, start: int, stop: int) -> tuple[slice, ...]:
-    """Return the index of `start:stop` along a non-negative axis."""
-    return (*(slice(None),) * axis, slice(start, stop))
-
-
-def _concatenate_rule(
-    g: Any, _out: Any, *_xs: Any, axis: int, sizes: tuple[int, ...], **_: Any
-) -> tuple[Any, ...]:
-    """Cut `g` where the inputs met."""
-    pieces, start = [], 0
-    for size in sizes:
-        pieces.append(g[_along(axis % g.ndim, start, start + size)])
-        start += size
-    return tuple(pieces)
-
-
-def _stack_rule(
-    g: Any, _out: Any, *_xs: Any, needs: tuple[bool, ...], axis: int
-) -> tuple[Any, ...]:
-    """Take `g` apart along the new axis."""
-    before = (slice(None),) * (axis % g.ndim)
-    return tuple(g[(*before, i)] for i in range(len(needs)))
-
-
-# `sizes`, the inputs' lengths along the axis, is what the rule needs to know of them.
-concatenate = op(
-    lambda *xs, axis, **_: np.concatenate(xs, axis=axis),
-    joint=_concatenate_rule,
-    name="concatenate",
+fold_windows: Op = op(
+    _fold_windows,
+    lambda g, _out, _x, **params: sliding_window_view(g, **params),
+    name="fold_windows",
 )
-stack = op(lambda *xs, axis: np.stack(xs, axis=axis), joint=_stack_rule, name="stack")
 
 
-def _pad(x: Any, *, pad_width: tuple[tuple[int, int], ...], constant_values: Any) -> Any:
-    return np.pad(x, pad_width, constant_values=constant_values)
+# --- shape that depends on the values -------------------------------------------------------------
 
 
-def _pad_rule(
-    g: Any, _out: Any, _x: Any, *, pad_width: tuple[tuple[int, int], ...], **_: Any
-) -> Any:
-    """Cut the padding off."""
-    return g[
-        tuple(
-            slice(before, before + size)
-            for (before, _), size in zip(pad_width, _x.shape, strict=True)
-        )
+def _trim_rule(g: Any, _out: Any, x: Any, *, trim: str, axis: Any) -> Any:
+    """Put `g` back to where the first element that is kept was."""
+    whole = np.zeros_like(x, dtype=g.dtype)
+    if not g.size:
+        return whole
+    trimmed = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    starts = [
+        int(np.min(found)) if "f" in trim.lower() and i in trimmed else 0
+        for i, found in enumerate(np.nonzero(x))
     ]
+    whole[tuple(slice(i, i + n) for i, n in zip(starts, g.shape, strict=True))] = g
+    return whole
 
 
-pad = op(_pad, _pad_rule, name="pad")
+trim_zeros = op(np.trim_zeros, _trim_rule, view=True)

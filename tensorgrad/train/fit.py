@@ -175,7 +175,7 @@ class _Run:
         """Take one step, and return the loss and the metrics before it."""
         prediction = self.model(x)
         loss = _checked_loss(self.loss(prediction, y))
-        value = float(loss)
+        value = float(loss.detach())
         if not math.isfinite(value):
             raise DivergenceError(
                 f"the loss is {value} at {where}, which was not taken: lower the learning rate (it "

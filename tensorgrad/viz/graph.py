@@ -253,7 +253,7 @@ def _record(tensor: Tensor) -> str:
 
 def _number(value: Any) -> str:
     """Write a number with four decimals, in powers of ten where it would fill the page."""
-    number = float(value)
+    number = np.asarray(value).item()  # real or complex
     return f"{number:.4f}" if abs(number) < 1e10 else f"{number:.4e}"
 
 
@@ -264,8 +264,9 @@ def _statistics(array: Any) -> str:
     if not array.size:
         return "empty"
     with np.errstate(all="ignore"):
-        # In float64, since the sum of float16 overflows.
-        mean, std = np.mean(array, dtype=float), np.std(array, dtype=float)
+        # In double precision, since the sum of float16 overflows.
+        dtype = complex if array.dtype.kind == "c" else float
+        mean, std = np.mean(array, dtype=dtype), np.std(array, dtype=dtype)
     return f"mean {mean:.4g}\nstd {std:.4g}"
 
 

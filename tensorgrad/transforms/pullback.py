@@ -1,6 +1,6 @@
-"""Functions of the graph as a whole: gradients as values, of any order.
+"""Gradients of a graph that is there: of one tensor by others.
 
-Floor: above `tensor`.
+Floor: `transforms`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from . import backprop
-from ._typing import Array, ArrayLike
-from .arguments import checked_seed
-from .graph import enable_grad
-from .recording import made
-from .tensor import Tensor, handle_of
+from .. import backprop
+from .._typing import Array, ArrayLike
+from ..arguments import check_fits, checked_seed
+from ..graph import Node, enable_grad
+from ..recording import made
+from ..tensor import Tensor, handle_of
 
 
 @overload
@@ -107,25 +107,15 @@ def gradients(
             raise TypeError(f"input {position} is a {type(tensor).__name__}; expected a Tensor")
     nodes = [tensor._node for tensor in tensors]
     wanted = {found for found in nodes if found is not None}
-    grads: backprop.Gradients
+    grads: backprop.Gradients = {}
     if node is None:
         if not allow_unused:
             raise RuntimeError(
                 "the output has no graph: nothing that records went into it; "
                 "pass allow_unused=True for zeros"
             )
-        grads = {}
-    elif create_graph:
-        if isinstance(gradient, Tensor):  # is differentiated through, and so stays as it is
-            seed = gradient if gradient.dtype == node.dtype else gradient.astype(node.dtype)
-        else:
-            seed = made(Tensor, checked_seed(node, gradient))
-        if seed.shape != node.shape:
-            raise ValueError(f"gradient has shape {seed.shape}; expected exactly {node.shape}")
-        with enable_grad():
-            grads = backprop.backpropagate(node, seed, wanted, _lift, _lower)
     else:
-        grads = backprop.backpropagate(node, checked_seed(node, gradient), wanted)
+        grads = pulled(node, wanted, seed(node, gradient, create_graph))
     results = []
     for position, (tensor, found) in enumerate(zip(tensors, nodes, strict=True)):
         if found is not None and found in grads:
@@ -143,14 +133,63 @@ def gradients(
     return results[0] if single else results
 
 
+def seed(node: Node, gradient: ArrayLike | None, create_graph: bool) -> Any:
+    """Return the cotangent to start a pass from: a Tensor if the pass is to be recorded.
+
+    Raises
+    ------
+    ValueError
+        If it is missing and the node is no single number, or if its shape is another.
+    TypeError
+        If it is complex and the node is not.
+    """
+    if not create_graph:
+        return checked_seed(node, gradient)
+    if not isinstance(gradient, Tensor):
+        return made(Tensor, checked_seed(node, gradient))
+    # It is differentiated through, and so stays as it is.
+    check_fits(node, gradient)
+    return gradient if gradient.dtype == node.dtype else gradient.astype(node.dtype)
+
+
+def pulled(node: Node, wanted: set[Node], cotangent: Any) -> backprop.Gradients:
+    """Pull a cotangent back to the nodes that are wanted; a Tensor records the pass."""
+    if not isinstance(cotangent, Tensor):
+        return backprop.backpropagate(node, cotangent, wanted)
+    with enable_grad():
+        return backprop.backpropagate(node, cotangent, wanted, lift, lower)
+
+
+def pulled_back(
+    root: Tensor, nodes: Sequence[Node], gradient: ArrayLike | None, create_graph: bool
+) -> list[Any]:
+    """Return a gradient for each node, zeros where `root` does not depend on it."""
+    grads: backprop.Gradients = {}
+    if root._node is not None:
+        grads = pulled(root._node, set(nodes), seed(root._node, gradient, create_graph))
+    if not create_graph:
+        # [()] turns a 0-d array into the scalar that NumPy's own functions return.
+        return [
+            _own(grads[node])[()] if node in grads else np.zeros(node.shape, node.dtype)[()]
+            for node in nodes
+        ]
+    with enable_grad():
+        return [
+            grads[node].clone() if node in grads else made(Tensor, np.zeros(node.shape, node.dtype))
+            for node in nodes
+        ]
+
+
 def _own(g: Any) -> Array:
     """Return a gradient that shares memory with nothing."""
     return g.copy() if g.shape else g.reshape(()).copy()  # type: ignore[no-any-return]
 
 
-def _lift(node: Any, value: Any) -> Tensor:
+def lift(node: Node, value: Any) -> Tensor:
+    """Return the Tensor on a node."""
     return handle_of(node, Tensor, value)
 
 
-def _lower(g: Tensor) -> Any:
+def lower(g: Tensor) -> Any:
+    """Return the array of a Tensor."""
     return g._data
