@@ -8,6 +8,7 @@ then record what they do.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections.abc import Callable, Container, Generator, Sequence
 from dataclasses import dataclass
@@ -408,7 +409,10 @@ def _strong_zero(
         if g.shape == parent.shape:
             zero = np.all(zero, axis=axis, keepdims=True)
         else:
-            zero = np.reshape(zero, _kept_dims(parent.shape, axis))
+            kept = _kept_dims(parent.shape, axis)
+            if math.prod(kept) != zero.size:
+                return gx  # no array that was reduced, but what came beside it
+            zero = np.reshape(zero, kept)
     elif not op.elementwise:
         return gx
     if op.selects:
@@ -420,7 +424,7 @@ def _strong_zero(
 def _kept_dims(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     """Return `shape` with the size 1 along the axes that a reduction removed."""
     axes = range(len(shape)) if axis is None else np.atleast_1d(axis)
-    removed = {int(a) % len(shape) for a in axes}
+    removed = {int(a) % len(shape) for a in axes} if shape else ()
     return tuple(1 if i in removed else size for i, size in enumerate(shape))
 
 

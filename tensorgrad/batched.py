@@ -27,7 +27,7 @@ from .backprop import (
 )
 from .graph import Node, topological_order, watchers
 from .op import Op, zeros
-from .ops import fused, index, join, linalg, normalise, shape
+from .ops import fused, index, join, normalise, products, shape
 
 MAX_ELEMENTS: Final = 1 << 16
 """About how many elements a cotangent may have; more rows than that are taken in turns.
@@ -352,7 +352,7 @@ def _matmul(position: int, g: Any, node: Node, _out: Any, inputs: Sequence[Any])
     """`g yᵀ` and `xᵀ g`; a vector is a matrix with one row, or one column."""
     x, y = inputs
     ndims = [len(_shape_of(i, node, p)) for p, i in enumerate(inputs)]
-    if node.op is linalg.dot and max(ndims) > 2:
+    if node.op is products.dot and max(ndims) > 2:
         return NotImplemented
     if ndims[1] == 1:
         g = np.expand_dims(g, -1)
@@ -386,7 +386,7 @@ def _einsum(position: int, g: Any, node: Node, out: Any, inputs: Sequence[Any]) 
     (rule,) = node.op.rules  # type: ignore[union-attr]
     assert rule is not None
     subscripts = node.params["subscripts"]
-    row = next(letter for letter in linalg.LETTERS if letter not in subscripts)
+    row = next(letter for letter in products.LETTERS if letter not in subscripts)
     left, out_term = subscripts.split("->")
     terms = left.split(",")
     terms[position] = row + terms[position]
@@ -429,10 +429,11 @@ ROWS: Final[dict[Op, RowRule]] = {
     normalise.log_softmax: _own_rule,
     index.getitem: _picked,
     index.take: _picked,
-    linalg.matmul: _matmul,
-    linalg.dot: _matmul,
-    linalg.outer: _outer,
-    linalg.einsum: _einsum,
+    products.matmul: _matmul,
+    products.dot: _matmul,
+    products.outer: _outer,
+    products.einsum: _einsum,
+    products.einsum_of_one: _einsum,
     fused.linear: _linear,
 }
 """`rule(position, g, node, out, inputs)` gives the cotangents of one input, or NotImplemented."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ._typing import ArrayLike
 from .arguments import unwrapped
 from .handle import Handle
 from .methods import ArrayMethods
-from .ops import activations, elementwise, linalg, rounding
+from .ops import activations, elementwise, products, rounding
 from .recording import binary_operator, comparison, in_place_operator, unary_method
 
 
@@ -39,8 +39,8 @@ class Operators(ArrayMethods):
     __rfloordiv__ = binary_operator(rounding.floor_divide, reflected=True)
     __mod__ = binary_operator(rounding.remainder)
     __rmod__ = binary_operator(rounding.remainder, reflected=True)
-    __matmul__ = binary_operator(linalg.matmul)
-    __rmatmul__ = binary_operator(linalg.matmul, reflected=True)
+    __matmul__ = binary_operator(products.matmul)
+    __rmatmul__ = binary_operator(products.matmul, reflected=True)
     __rpow__ = binary_operator(elementwise.power, reflected=True)
     __pos__ = unary_method(elementwise.positive)
     __neg__ = unary_method(elementwise.negative)
@@ -139,3 +139,15 @@ class Operators(ArrayMethods):
     silu = unary_method(activations.silu)
     softplus = unary_method(activations.softplus)
     pow = __pow__
+
+    def gelu(self: Any, approximate: str = "none") -> Any:
+        """Apply `tensorgrad.gelu`."""
+        if approximate not in ("none", "tanh"):
+            raise ValueError(f"approximate is {approximate!r}; expected 'none' or 'tanh'")
+        op = activations.gelu if approximate == "none" else activations.gelu_tanh
+        return self.__apply_op__(op, (self,), {})
+
+    def leaky_relu(self: Any, negative_slope: float = 0.01) -> Any:
+        """Apply `tensorgrad.leaky_relu`."""
+        params = {"negative_slope": float(negative_slope)}
+        return self.__apply_op__(activations.leaky_relu, (self,), params)

@@ -28,7 +28,7 @@ from .graph import Node, _modes, is_grad_enabled
 from .handle import Handle, checked_dtype, differentiable, to_array
 from .op import Op
 from .operators import Operators
-from .ops import activations, elementwise, index, linalg, normalise, reduce, shape
+from .ops import elementwise, index, normalise, products, reduce, shape
 from .recording import NUMBERS, made, record
 
 NUMPY_TABLE: Final[dict[Any, Callable[..., Any]]] = {}
@@ -332,16 +332,6 @@ class Tensor(Operators):
 
     # --- elementwise ------------------------------------------------------------------------------
 
-    def gelu(self, approximate: str = "none") -> Tensor:
-        """Apply `tensorgrad.gelu`."""
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"approximate is {approximate!r}; expected 'none' or 'tanh'")
-        return apply(activations.gelu if approximate == "none" else activations.gelu_tanh, self)
-
-    def leaky_relu(self, negative_slope: float = 0.01) -> Tensor:
-        """Apply `tensorgrad.leaky_relu`."""
-        return apply(activations.leaky_relu, self, negative_slope=float(negative_slope))
-
     def clip(self, min: ArrayLike = None, max: ArrayLike = None) -> Tensor:
         """Apply `tensorgrad.clip`."""
         lower = -np.inf if min is None else min
@@ -527,14 +517,14 @@ class Tensor(Operators):
 
     def matmul(self, other: ArrayLike) -> Tensor:
         """Apply `tensorgrad.matmul`."""
-        return apply(linalg.matmul, self, other)
+        return apply(products.matmul, self, other)
 
     def dot(self, other: ArrayLike) -> Tensor:
         """Apply `tensorgrad.dot`."""
         other = other if isinstance(other, Tensor) else as_tensor(other)
         if not self.shape or not other.shape:
             return apply(elementwise.multiply, self, other)
-        return apply(linalg.dot, self, other)
+        return apply(products.dot, self, other)
 
     # --- protocols --------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ import op_cases_calculus
 import op_cases_fft
 import op_cases_indexing
 import op_cases_linalg
+import op_cases_order
 import op_cases_shapes
 import op_cases_statistics
 import op_cases_ufuncs
@@ -437,7 +438,11 @@ CASES = [
     *op_cases_fft.CASES,
     *op_cases_indexing.CASES,
     *op_cases_linalg.CASES,
+    *op_cases_order.CASES,
     *op_cases_shapes.CASES,
     *op_cases_statistics.CASES,
     *op_cases_ufuncs.CASES,
 ]
+
+ONE_OF_EACH = list({case.name.split()[0]: case for case in reversed(CASES)}.values())
+"""The first row of each name, for what depends on the engine more than on the operation."""

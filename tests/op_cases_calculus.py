@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from case import Case, Sample, inside, normal, positive, row
+from tensorgrad.ops import special
 
 
 def _same(name: str, function: Callable[..., Any], *inputs: Sample, **options: Any) -> Case:
@@ -158,11 +159,44 @@ def _correlate(x: Any, y: Any, mode: str) -> Any:
 # --- special functions ----------------------------------------------------------------------------
 
 
+def _sinc_curvature(x: Any) -> Any:
+    """The second derivative of sinc: the integral of its cosines, by Gauss and Legendre."""
+    nodes, weights = np.polynomial.legendre.leggauss(40)
+    t = np.pi * (nodes + 1) / 2
+    values = -np.square(t) * np.cos(np.multiply.outer(x, t).astype(np.float64))
+    return np.asarray(np.dot(values, weights) / 2).astype(x.dtype)
+
+
+def _bessel_quotient(x: Any) -> Any:
+    """`I_2(x) / x**2`, the mean of `exp(x cos t) sin(t)**4 / 3` (DLMF 10.32.2)."""
+    t = np.pi * (np.arange(64) + 0.5) / 64
+    values = np.exp(np.multiply.outer(x, np.cos(t)).astype(np.float64))
+    return np.asarray(np.mean(values * np.sin(t) ** 4, axis=-1) / 3).astype(x.dtype)
+
+
 def _special() -> list[Case]:
     return [
         _same("sinc", np.sinc, normal(2, 3), elementwise=True, order=3),
         _same("sinc near 0", lambda x: np.sinc(0.01 * x), normal(2, 3), elementwise=True, order=3),
         _same("sinc far", lambda x: np.sinc(5.0 * x), normal(2, 3), elementwise=True),
+        row(
+            "sinc_derivative",
+            lambda x: special.sinc_derivative(x, order=2),
+            normal(2, 3),
+            reference=_sinc_curvature,
+            exact=False,
+            dispatches=False,
+            elementwise=True,
+        ),
+        row(
+            "bessel_quotient",
+            lambda x: special.bessel_quotient(x, order=2),
+            normal(2, 3),
+            reference=_bessel_quotient,
+            exact=False,
+            dispatches=False,
+            elementwise=True,
+        ),
         row("i0", np.i0, normal(2, 3), elementwise=True, order=3),
         row("i0 near 0", lambda x: np.i0(0.01 * x), normal(2, 3), elementwise=True, order=3),
         row(

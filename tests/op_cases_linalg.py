@@ -268,8 +268,8 @@ def _norms() -> list[Case]:
                 dtypes=floats),
             row(f"matrix norm {ord} axes", lambda x, p=ord: linalg.norm(x, p, (2, 0), True),
                 apart(3, 2, 2), dtypes=floats),
-            row(f"matrix_norm {ord}", lambda x, p=ord: linalg.matrix_norm(x, ord=p), normal(2, 2, 3),
-                dtypes=floats),
+            row(f"matrix_norm {ord}", lambda x, p=ord: linalg.matrix_norm(x, ord=p),
+                normal(2, 2, 3), dtypes=floats),
         ]  # fmt: skip
     centre = np.diag([3, 5, 9])
     rows += [

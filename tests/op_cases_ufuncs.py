@@ -49,8 +49,8 @@ EXPORTED += ("floor", "ceil", "logaddexp", "hypot", "arctan2")
 
 def _unary() -> list[Case]:
     rows = [
-        row(f.__name__, f, sample(2, 3), holomorphic=holomorphic, elementwise=True,
-            also=(getattr(tg, f.__name__),) if f.__name__ in EXPORTED else ())
+        row(f.__name__, getattr(tg, f.__name__) if f.__name__ in EXPORTED else f, sample(2, 3),
+            reference=f, holomorphic=holomorphic, elementwise=True)
         for f, sample, holomorphic in UNARY
     ]  # fmt: skip
     return [
@@ -94,8 +94,8 @@ BROADCAST: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
 
 def _binary() -> list[Case]:
     rows = [
-        row(f"{f.__name__} {x} {y}", f, left(*x), right(*y),
-            also=(getattr(tg, f.__name__),) if f.__name__ in EXPORTED else ())
+        row(f"{f.__name__} {x} {y}", getattr(tg, f.__name__) if f.__name__ in EXPORTED else f,
+            left(*x), right(*y), reference=f)
         for f, left, right in BINARY
         for x, y in BROADCAST
     ]  # fmt: skip
@@ -128,17 +128,18 @@ def _out(x: Any, dtype: Any = None) -> Any:
 
 def _options() -> list[Case]:
     return [
-        row("where", lambda x, m: np.log(x, where=m, out=_out(x)), positive(2, 3), data=(MASK,)),
-        row("where, of two", lambda x, y, m: np.multiply(x, y, where=m, out=_out(x)),
+        row("where option", lambda x, m: np.log(x, where=m, out=_out(x)), positive(2, 3),
+            data=(MASK,)),
+        row("where option, of two", lambda x, y, m: np.multiply(x, y, where=m, out=_out(x)),
             normal(2, 3), normal(3), data=(MASK,)),
-        row("where, power", lambda x, y, m: np.power(x, y, where=m, out=_out(x)),
+        row("where option, power", lambda x, y, m: np.power(x, y, where=m, out=_out(x)),
             positive(2, 3), normal(2, 1), data=(MASK,)),
-        row("where, over what was there",
+        row("where option, over what was there",
             lambda x, y, m: np.exp(x, where=m, out=np.multiply(y, y)),
             normal(2, 3), normal(2, 3), data=(MASK,)),
-        row("where, conjugate", lambda x, m: np.conjugate(x, where=m, out=_out(x)), normal(2, 3),
-            data=(MASK,)),
-        row("where, modf", lambda x, m: np.modf(x, where=m, out=(_out(x), _out(x)))[0],
+        row("where option, conjugate", lambda x, m: np.conjugate(x, where=m, out=_out(x)),
+            normal(2, 3), data=(MASK,)),
+        row("where option, modf", lambda x, m: np.modf(x, where=m, out=(_out(x), _out(x)))[0],
             apart(2, 3), data=(MASK,)),
         row("out", lambda x: np.exp(x, out=_out(x)), normal(2, 3)),
         row("out, broadcast", lambda x, y: np.add(x, y, out=_out(x)), normal(2, 3), normal(3)),
@@ -152,7 +153,7 @@ def _options() -> list[Case]:
         row("dtype and number", lambda x: np.add(x, 0.1, dtype=np.float64), normal(2, 3)),
         row("signature", lambda x: np.exp(x, signature="d->d"), normal(2, 3)),
         row("casting", lambda x: np.exp(x, casting="no"), normal(2, 3)),
-        row("matmul axes", lambda x, y: np.matmul(x, y, axes=[(0, 1), (1, 0), (1, 0)]),
+        row("matmul axes option", lambda x, y: np.matmul(x, y, axes=[(0, 1), (1, 0), (1, 0)]),
             normal(3, 4), normal(2, 4)),
         row("matmul out", lambda x, y: np.matmul(x, y, out=np.zeros_like(x)), normal(2, 2),
             normal(2, 2)),
@@ -286,7 +287,7 @@ def _writes() -> list[Case]:
     rows = []
     for f in (np.add, np.subtract, np.multiply, np.divide, np.maximum, np.fmin, np.hypot):
         rows += [
-            row(f"{f.__name__}.at repeated", _at(f), above_one(3), above_one(5),
+            row(f"{f.__name__}.at in turn", _at(f), above_one(3), above_one(5),
                 data=(repeated,), exact=f not in (np.add, np.subtract), stands_in=0),
             row(f"{f.__name__}.at rows", _at(f), above_one(3, 2), above_one(5, 1),
                 data=(repeated,), exact=f not in (np.add, np.subtract), stands_in=0),

@@ -34,7 +34,6 @@ def test_case_90_numpy_on_the_left() -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda t: np.median(t),
         lambda t: np.exp(t, out=np.zeros(2)),
         lambda t: np.linalg.norm(t),
         lambda t: np.vectorize(abs)(t),
@@ -215,15 +214,15 @@ def test_an_array_nobody_kept_is_computed_again() -> None:
 
 def test_mistakes_are_named() -> None:
     t = Tensor([[1.0, 2.0], [3.0, 4.0]])
-    with pytest.raises(TypeError, match=r"np\.mean of a tensor has no option dtype; it takes"):
-        np.mean(t, dtype=np.float32)
+    with pytest.raises(TypeError, match=r"np\.clip of a tensor has no option casting; it takes"):
+        np.clip(t, 0, 1, casting="no")
     with pytest.raises(TypeError):
         np.sum(t, 0, 1)
     with pytest.raises(np.exceptions.AxisError):
         np.split(t, 2, axis=5)
     with pytest.raises(np.exceptions.AxisError):
         np.mean(Tensor(1.0), axis=0)
-    with pytest.raises(ValueError, match="integers with the 2 axes"):
+    with pytest.raises(ValueError, match="same number of dimensions"):
         np.take_along_axis(t, np.array([0]), 1)
     with pytest.raises(ValueError, match="expected 0 to 51"):
         np.einsum(t, [0, -1])

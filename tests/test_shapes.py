@@ -483,3 +483,9 @@ def test_complex_gradients() -> None:
             np.real(np.sum(np.conj(slope) * direction)),
             np.real(np.sum(np.conj(seed) * change)),
         )
+
+
+def test_the_deprecated_row_stack_is_vstack() -> None:
+    with pytest.warns(DeprecationWarning, match="row_stack"):
+        joined = np.row_stack([x, x])  # noqa: NPY201
+    assert joined.requires_grad

@@ -63,7 +63,7 @@ def ediff1d(ary: ArrayLike, to_end: ArrayLike = None, to_begin: ArrayLike = None
 def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Any = None, edge_order: int = 1) -> Any:
     """Approximate derivatives by central differences; spacings may be tensors that record."""
     tensor = as_tensor(f)
-    axes = range(tensor.ndim)
+    axes = tuple(range(tensor.ndim))
     if axis is not None:
         axes = np.lib.array_utils.normalize_axis_tuple(axis, tensor.ndim)
     spacings: tuple[Any, ...] = varargs or (1.0,)
@@ -91,7 +91,8 @@ def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: ArrayLike = 1.0, axis: int 
             width = width.reshape([-1 if i == axis else 1 for i in range(values.ndim)])
     before = (slice(None),) * axis
     upper, lower = values[(*before, slice(1, None))], values[(*before, slice(None, -1))]
-    return (width * (upper + lower) / 2.0).sum(axis)
+    area: Tensor = (width * (upper + lower) / 2.0).sum(axis)
+    return area
 
 
 # --- interpolation and phase ----------------------------------------------------------------------

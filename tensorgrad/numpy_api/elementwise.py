@@ -231,7 +231,7 @@ def leaky_relu(x: ArrayLike, negative_slope: float = 0.01) -> Tensor:
     >>> tg.leaky_relu([-1.0, 2.0]).tolist()
     [-0.01, 2.0]
     """
-    return as_tensor(x).leaky_relu(negative_slope)
+    return as_tensor(x).leaky_relu(negative_slope)  # type: ignore[no-any-return]
 
 
 def gelu(x: ArrayLike, approximate: str = "none") -> Tensor:
@@ -262,7 +262,7 @@ def gelu(x: ArrayLike, approximate: str = "none") -> Tensor:
     >>> round(float(tg.gelu(1.0)), 6)
     0.841345
     """
-    return as_tensor(x).gelu(approximate)
+    return as_tensor(x).gelu(approximate)  # type: ignore[no-any-return]
 
 
 def clip(

@@ -17,12 +17,11 @@ from .table import implements, no_gradient
 
 
 def index_array(indices: Any) -> Any:
-    """Return indices as an array; an empty list is one of integers."""
+    """Return indices as an array; NumPy makes integers of a list, whatever is in it."""
     indices = plain(indices)
     if hasattr(indices, "__array_function__"):
         return indices
-    array = np.asarray(indices)
-    return array if array.size else array.astype(np.intp)
+    return np.asarray(indices).astype(np.intp)
 
 
 def along_axis(shape: Shape, indices: Any, axis: int) -> tuple[Any, ...]:

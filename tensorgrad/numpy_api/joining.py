@@ -17,7 +17,7 @@ from ..handle import differentiable
 from ..ops import index, join
 from ..tensor import Tensor, apply, as_tensor
 from .shapes import atleast_1d, atleast_2d, atleast_3d, moveaxis
-from .table import implements
+from .table import SUPPORT, Support, implements
 
 
 def concatenate(
@@ -123,6 +123,8 @@ def vstack(tup: Any, *, dtype: DTypeLike = None, casting: str = "same_kind") -> 
 
 
 implements(np.vstack)(vstack)
+if hasattr(np, "row_stack"):  # deprecated: it calls vstack
+    SUPPORT[np.row_stack] = Support.DIFFERENTIABLE  # noqa: NPY201
 
 
 @implements(np.hstack)

@@ -61,18 +61,18 @@ def matrix_power(a: ArrayLike, n: int) -> Tensor:
         raise TypeError("exponent must be an integer") from None
     if n == 0:
         return apply(systems.zeroth_power, tensor)
-    base = np.linalg.inv(tensor) if n < 0 else tensor.clone()
+    base = inv(tensor) if n < 0 else tensor.clone()
     n = abs(n)
     if n == 3:
         return base @ base @ base
-    result, bits = None, n
-    while bits:
-        if bits & 1:
+    result: Tensor | None = None
+    while True:
+        if n & 1:
             result = base if result is None else result @ base
-        bits >>= 1
-        if bits:
-            base = base @ base
-    return result
+        n >>= 1
+        if not n and result is not None:
+            return result
+        base = base @ base
 
 
 # --- linear systems -------------------------------------------------------------------------------
@@ -91,8 +91,7 @@ def tensorinv(a: ArrayLike, ind: int = 2) -> Tensor:
     if ind <= 0:
         raise ValueError("Invalid ind argument.")
     rows, columns = tensor.shape[:ind], tensor.shape[ind:]
-    inverse: Tensor = np.linalg.inv(tensor.reshape(math.prod(columns), -1))
-    return inverse.reshape(columns + rows)
+    return inv(tensor.reshape(math.prod(columns), -1)).reshape(columns + rows)
 
 
 @implements(np.linalg.tensorsolve)
@@ -217,7 +216,8 @@ def svd(
         return apply(decompose.svdvals, tensor, hermitian=bool(hermitian))
     full = bool(full_matrices)
     packed = apply(decompose.svd, tensor, full=full, hermitian=bool(hermitian))
-    return SVDResult(*decompose.svd_parts(packed, *tensor.shape[-2:], full))
+    m, n = tensor.shape[-2:]
+    return SVDResult(*decompose.svd_parts(packed, m, n, full))
 
 
 @implements(np.linalg.svdvals)

@@ -15,6 +15,8 @@ from .._typing import ArrayLike, Axis
 from ..arguments import plain
 from ..ops import norms, systems
 from ..tensor import Tensor, apply, as_tensor
+from .linalg import svdvals
+from .shapes import moveaxis
 from .table import implements
 
 
@@ -47,6 +49,8 @@ def _inexact(tensor: Tensor) -> Tensor:
 
 def _vector_norm(x: Tensor, ord: Any, axis: int, keepdims: bool) -> Tensor:
     """Compute a norm along one axis, other than the Euclidean one."""
+    if not isinstance(ord, str):  # of which NumPy says what is wrong
+        axis = normalize_axis_index(axis, x.ndim)
     if ord == math.inf:
         return _largest(x.abs(), axis, keepdims)
     if ord == -math.inf:
@@ -71,7 +75,7 @@ def _matrix_norm(x: Tensor, ord: Any, axes: Any, keepdims: bool) -> Tensor:
     if row == column:
         raise ValueError("Duplicate axes given.")
     if ord in (2, -2, "nuc"):
-        values = np.linalg.svdvals(np.moveaxis(x, (row, column), (-2, -1)))
+        values = svdvals(moveaxis(x, (row, column), (-2, -1)))
         if ord == 2:
             found = _largest(values, -1, False)
         else:
@@ -125,13 +129,14 @@ def cond(x: ArrayLike, p: Any = None) -> Tensor:
         raise np.linalg.LinAlgError("cond is not defined on empty arrays")
     with np.errstate(all="ignore"):  # as NumPy does: a singular matrix has inf
         if p is None or p in (2, -2):
-            values = np.linalg.svdvals(tensor)
+            values = svdvals(tensor)
             first, last = values[..., 0], values[..., -1]
             number = last / first if p == -2 else first / last
         else:
-            wide = tensor.astype(np.complex128 if tensor.dtype.kind == "c" else np.float64)
-            inverse = apply(systems.inverse_or_nan, wide)
+            # Of single precision NumPy keeps the double precision in which it inverts.
+            single = tensor.dtype in (np.float32, np.complex64)
+            double = np.complex128 if tensor.dtype.kind == "c" else np.float64
+            inverse = apply(systems.inverse_or_nan, tensor.astype(double) if single else tensor)
             number = norm(tensor, p, (-2, -1)) * norm(inverse, p, (-2, -1))
-            if tensor.dtype in (np.float32, np.complex64):
-                number = number.astype(np.float32)
+            number = number.astype(np.float32) if single else number
     return apply(norms.infinite, number, tensor)

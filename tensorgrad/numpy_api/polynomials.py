@@ -39,8 +39,7 @@ def polyval(p: ArrayLike, x: ArrayLike) -> Tensor:
     """Evaluate a polynomial by Horner's rule."""
     if isinstance(x, np.poly1d):
         raise TypeError("np.polyval at a poly1d takes no tensor as coefficients: give p.coeffs")
-    x = as_tensor(x)
-    y = np.zeros_like(x)
+    y: Tensor = np.zeros_like(as_tensor(x))  # type: ignore[assignment]
     for coefficient in _coefficients(p):
         y = y * x + coefficient
     return y
@@ -101,10 +100,10 @@ def polyder(p: ArrayLike, m: int = 1) -> Tensor:
     m = int(m)
     if m < 0:
         raise ValueError("Order of derivative must be positive (see polyint)")
-    p = as_tensor(p)
+    result: Tensor = as_tensor(p)
     for _ in range(m):
-        p = p[:-1] * np.arange(len(p) - 1, 0, -1)
-    return p
+        result = result[:-1] * np.arange(len(result) - 1, 0, -1)
+    return result
 
 
 @implements(np.polyint)
@@ -118,10 +117,11 @@ def polyint(p: ArrayLike, m: int = 1, k: ArrayLike = None) -> Tensor:
         constants = constants[0] * np.ones(m)
     if len(constants) < m:
         raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
-    p = as_tensor(p)
+    result: Tensor = as_tensor(p)
     for i in range(m):
-        p = concatenate([p / np.arange(len(p), 0, -1), constants[i : i + 1]])
-    return p
+        terms = result / np.arange(len(result), 0, -1)
+        result = concatenate([terms, constants[i : i + 1]])
+    return result
 
 
 # --- roots and fits -------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def roots(p: ArrayLike) -> Tensor:
 @implements(np.poly)
 def poly(seq_of_zeros: ArrayLike) -> Any:
     """Multiply out the polynomial that has these zeros, or the eigenvalues of a matrix."""
-    zeros = _coefficients(seq_of_zeros)
+    zeros: Any = _coefficients(seq_of_zeros)
     if zeros.ndim == 2 and zeros.shape[0] == zeros.shape[1] != 0:
         zeros = np.linalg.eigvals(zeros)
     elif zeros.ndim == 1:

@@ -5,17 +5,18 @@ Floor: `numpy_api`.
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from .._typing import ArrayLike
+from .._typing import ArrayLike, Shape
 from ..arguments import plain
-from ..ops import linalg
+from ..ops import products
 from ..tensor import Tensor, apply, as_tensor
+from .elementwise import multiply
+from .shapes import moveaxis
 from .table import implements, no_gradient
 
 
@@ -29,7 +30,7 @@ def matmul(x: ArrayLike, y: ArrayLike) -> Tensor:
     >>> float(tg.matmul([1.0, 2.0], [3.0, 4.0]))
     11.0
     """
-    return apply(linalg.matmul, x, y)
+    return apply(products.matmul, x, y)
 
 
 @implements(np.dot)
@@ -55,13 +56,13 @@ def outer(a: ArrayLike, b: ArrayLike) -> Tensor:
     >>> tg.outer([1.0, 2.0], [3.0, 4.0]).tolist()
     [[3.0, 4.0], [6.0, 8.0]]
     """
-    return apply(linalg.outer, as_tensor(a), as_tensor(b))
+    return apply(products.outer, as_tensor(a), as_tensor(b))
 
 
 @implements(np.linalg.matmul)
 def linalg_matmul(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Multiply matrices."""
-    return apply(linalg.matmul, x1, x2)
+    return apply(products.matmul, x1, x2)
 
 
 @implements(np.linalg.outer)
@@ -73,7 +74,7 @@ def linalg_outer(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
             "Input arrays must be one-dimensional, but they are "
             f"x1.ndim={x1.ndim!r} and x2.ndim={x2.ndim!r}."
         )
-    return apply(linalg.outer, x1, x2)
+    return apply(products.outer, x1, x2)
 
 
 # --- vectors --------------------------------------------------------------------------------------
@@ -82,38 +83,41 @@ def linalg_outer(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 @implements(np.vdot)
 def vdot(a: ArrayLike, b: ArrayLike, /) -> Tensor:
     """Sum `conj(a) b` over all elements."""
-    return apply(linalg.vdot, as_tensor(a), as_tensor(b))
+    return apply(products.vdot, as_tensor(a), as_tensor(b))
 
 
 @implements(np.inner)
 def inner(a: ArrayLike, b: ArrayLike, /) -> Tensor:
     """Sum over the last axes."""
     a, b = as_tensor(a), as_tensor(b)
-    return apply(linalg.inner, a, b) if a.shape and b.shape else np.multiply(a, b)
+    return apply(products.inner, a, b) if a.shape and b.shape else multiply(a, b)
 
 
 @implements(np.vecdot)
 def vecdot(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Sum `conj(x1) x2` over the last axis."""
-    return apply(linalg.vecdot, as_tensor(x1), as_tensor(x2))
+    return apply(products.vecdot, as_tensor(x1), as_tensor(x2))
 
 
 @implements(np.linalg.vecdot)
 def linalg_vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor:
     """Sum `conj(x1) x2` over an axis."""
-    return np.vecdot(as_tensor(x1), x2, axis=axis)  # type: ignore[call-overload, no-any-return]
+    x1, x2 = as_tensor(x1), as_tensor(x2)
+    if axis != -1 and x1.shape and x2.shape:
+        x1, x2 = moveaxis(x1, axis, -1), moveaxis(x2, axis, -1)
+    return vecdot(x1, x2)
 
 
 @implements(np.matvec)
 def matvec(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Multiply matrices with vectors."""
-    return apply(linalg.matvec, as_tensor(x1), as_tensor(x2))
+    return apply(products.matvec, as_tensor(x1), as_tensor(x2))
 
 
 @implements(np.vecmat)
 def vecmat(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Multiply conjugate vectors with matrices."""
-    return apply(linalg.vecmat, as_tensor(x1), as_tensor(x2))
+    return apply(products.vecmat, as_tensor(x1), as_tensor(x2))
 
 
 @implements(np.cross)
@@ -128,7 +132,7 @@ def cross(
     """Cross product of vectors that lie along an axis."""
     if axis is not None:
         axisa = axisb = axisc = axis
-    return apply(linalg.cross, as_tensor(a), as_tensor(b), axes=(axisa, axisb, axisc))
+    return apply(products.cross, as_tensor(a), as_tensor(b), axes=(axisa, axisb, axisc))
 
 
 @implements(np.linalg.cross)
@@ -156,7 +160,7 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Tensor:
     else:
         count = operator.index(axes)
         first, second = tuple(range(-count, 0)), tuple(range(count))
-    return apply(linalg.tensordot, a, b, axes=(first, second))
+    return apply(products.tensordot, a, b, axes=(first, second))
 
 
 def _listed(axes: Any) -> tuple[int, ...]:
@@ -175,12 +179,12 @@ def kron(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Multiply each element of `a` with the whole of `b`, side by side."""
     a, b = as_tensor(a), as_tensor(b)
     if not a.shape or not b.shape:
-        return np.multiply(a, b)  # type: ignore[no-any-return]
+        return multiply(a, b)
     ndim = max(a.ndim, b.ndim)
     a = a.reshape((1,) * (ndim - a.ndim) + a.shape)
     b = b.reshape((1,) * (ndim - b.ndim) + b.shape)
-    every_other = range(1, 2 * ndim, 2), range(0, 2 * ndim, 2)
-    product = a.expand_dims(tuple(every_other[0])) * b.expand_dims(tuple(every_other[1]))
+    odd, even = tuple(range(1, 2 * ndim, 2)), tuple(range(0, 2 * ndim, 2))
+    product = multiply(a.expand_dims(odd), b.expand_dims(even))
     return product.reshape([n * m for n, m in zip(a.shape, b.shape, strict=True)])
 
 
@@ -205,30 +209,34 @@ def multi_dot(arrays: Sequence[ArrayLike]) -> Tensor:
             raise np.linalg.LinAlgError(
                 f"{tensor.ndim}-dimensional array given. Array must be two-dimensional"
             )
-    result = _product(tensors, _best_splits([t.shape for t in tensors]), 0, len(tensors) - 1)
+    splits = _best_splits([tensor.shape for tensor in tensors])
+    result = _product(tensors, splits, 0, len(tensors) - 1)
     vectors = (first.ndim == 1) + (last.ndim == 1)
     return result.reshape(()) if vectors == 2 else result.ravel() if vectors else result
 
 
-def _best_splits(shapes: Sequence[tuple[int, ...]]) -> dict[tuple[int, int], int]:
-    """Return where to split the product of matrices i to j: Cormen, chapter 15.2."""
+Splits: TypeAlias = dict[tuple[int, int], int]
+"""After which matrix to split the product of matrices i to j."""
+
+
+def _best_splits(shapes: Sequence[Shape]) -> Splits:
+    """Find the order that takes the fewest multiplications: Cormen, chapter 15.2."""
     sizes = [rows for rows, _ in shapes] + [shapes[-1][1]]
     count = len(shapes)
     costs = {(i, i): 0 for i in range(count)}
-    splits = {}
+    splits: Splits = {}
     for length in range(1, count):
         for i in range(count - length):
             j = i + length
-            costs[i, j] = math.inf  # type: ignore[assignment]
-            for k in range(i, j):
-                own = sizes[i] * sizes[k + 1] * sizes[j + 1]
-                cost = costs[i, k] + costs[k + 1, j] + own
-                if cost < costs[i, j]:
-                    costs[i, j], splits[i, j] = cost, k
+            choices = [
+                (costs[i, k] + costs[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                for k in range(i, j)
+            ]
+            costs[i, j], splits[i, j] = min(choices)
     return splits
 
 
-def _product(tensors: Sequence[Tensor], splits: dict[tuple[int, int], int], i: int, j: int) -> Any:
+def _product(tensors: Sequence[Tensor], splits: Splits, i: int, j: int) -> Tensor:
     """Multiply matrices i to j."""
     if i == j:
         return tensors[i]
@@ -280,11 +288,11 @@ def einsum(
     if not isinstance(operands[0], str):
         operands = _named_subscripts(operands)
     tensors = [as_tensor(operand) for operand in operands[1:]]
-    subscripts = linalg.explicit_subscripts(operands[0], [t.ndim for t in tensors])
+    subscripts = products.explicit_subscripts(operands[0], [t.ndim for t in tensors])
     options = {"dtype": dtype, "order": order, "casting": casting}
     usual = {"dtype": None, "order": "K", "casting": "safe"}
     options = {key: value for key, value in options.items() if value != usual[key]}
-    chosen = linalg.einsum_of_one if len(tensors) == 1 else linalg.einsum
+    chosen = products.einsum_of_one if len(tensors) == 1 else products.einsum
     return apply(chosen, *tensors, subscripts=subscripts, optimize=optimize, **options)
 
 
@@ -293,9 +301,9 @@ def _named_subscripts(operands: Sequence[Any]) -> tuple[Any, ...]:
 
     def named(axes: Sequence[Any]) -> str:
         for axis in axes:
-            if axis is not Ellipsis and not 0 <= axis < len(linalg.LETTERS):
-                raise ValueError(f"einsum axis {axis}; expected 0 to {len(linalg.LETTERS) - 1}")
-        return "".join("..." if a is Ellipsis else linalg.LETTERS[a] for a in axes)
+            if axis is not Ellipsis and not 0 <= axis < len(products.LETTERS):
+                raise ValueError(f"einsum axis {axis}; expected 0 to {len(products.LETTERS) - 1}")
+        return "".join("..." if a is Ellipsis else products.LETTERS[a] for a in axes)
 
     terms = ",".join(named(axes) for axes in operands[1::2])
     result = f"->{named(operands[-1])}" if len(operands) % 2 else ""

@@ -14,9 +14,7 @@ from .._typing import ArrayLike, Axis, DTypeLike
 from ..ops import covariance, nan_reduce, reduce, weighted
 from ..ops import quantile as quantiles
 from ..tensor import Tensor, apply, as_tensor
-from .reductions import NOT_GIVEN, divisor, extremum, masked, prod, sum
-from .reductions import max as largest
-from .reductions import min as least
+from .reductions import NOT_GIVEN, divisor, extremum, folded, masked, prod, sum
 from .scans import without_nan
 from .table import implements, no_gradient
 
@@ -24,9 +22,9 @@ no_gradient(np.nanargmax, np.nanargmin)
 
 
 @implements(np.ptp)
-def ptp(a: ArrayLike, axis: Axis = None, keepdims: bool = NOT_GIVEN) -> Any:
+def ptp(a: ArrayLike, axis: Axis = None, keepdims: bool = NOT_GIVEN) -> Tensor:
     """Subtract the smallest from the largest."""
-    return largest(a, axis, keepdims) - least(a, axis, keepdims)
+    return folded(reduce.ptp, a, axis, None, keepdims)
 
 
 # --- without NaN ----------------------------------------------------------------------------------

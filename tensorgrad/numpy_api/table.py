@@ -80,7 +80,7 @@ def _with_out(numpy_function: Any, function: Callable[..., Any]) -> Callable[...
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        position = _position_of_out(numpy_function, function)
+        position = _position_of_out(numpy_function)
         if position is None or ("out" not in kwargs and len(args) <= position):
             return function(*args, **kwargs)
         out = kwargs.pop("out", None)
@@ -93,10 +93,13 @@ def _with_out(numpy_function: Any, function: Callable[..., Any]) -> Callable[...
 
 
 @functools.cache
-def _position_of_out(numpy_function: Any, function: Callable[..., Any]) -> int | None:
-    """Return where NumPy's function takes `out`; None if it does not, or if ours sees to it."""
-    parameters = inspect.signature(numpy_function).parameters
-    if "out" not in parameters or "out" in inspect.signature(function).parameters:
+def _position_of_out(numpy_function: Any) -> int | None:
+    """Return where NumPy's function takes `out`; None if it does not."""
+    try:
+        parameters = inspect.signature(numpy_function).parameters
+    except ValueError:  # compiled, and silent about it
+        return None
+    if "out" not in parameters:
         return None
     if parameters["out"].kind is inspect.Parameter.KEYWORD_ONLY:
         return sys.maxsize
@@ -133,6 +136,15 @@ def no_gradient(*functions: Any) -> None:
 def _on_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        position = _position_of_out(function)
+        out = kwargs.get("out")
+        if out is None and position is not None and len(args) > position:
+            out = args[position]
+        if isinstance(out, Tensor):
+            raise TypeError(
+                f"np.{function.__name__} gives no floats, and would write into the memory of a "
+                "tensor: give an array as out="
+            )
         return function(*plain(args), **plain(kwargs))
 
     return call

@@ -204,6 +204,8 @@ def _along(
     `axes` lists the axes of each input and of the result; `axis` is the same one for all.
     """
     if axes is None:
+        if ufunc.signature != "(n),(n)->()":  # NumPy's error: only vectors have one axis
+            ufunc(*[np.zeros((1, 1))] * ufunc.nin, axis=axis, keepdims=keepdims)
         own = -1 if axis is None else axis
         axes = [own] * ufunc.nin + ([own] if keepdims else [])
     entries = [entry if isinstance(entry, tuple) else (entry,) for entry in axes]

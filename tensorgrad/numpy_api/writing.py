@@ -41,10 +41,10 @@ def _writes(numpy_function: Any) -> Callable[[Callable[..., None]], Callable[...
 
 def _cycled(values: ArrayLike, count: int) -> Tensor:
     """Return so many values, from the start again where there are too few."""
-    values = as_tensor(values).ravel()
-    if values.size in (1, count):
-        return values
-    return values[np.arange(count) % values.size]
+    given: Tensor = as_tensor(values).ravel()
+    if given.size in (1, count):
+        return given
+    return given[np.arange(count) % given.size]
 
 
 @_writes(np.copyto)
@@ -69,7 +69,8 @@ def put(a: Tensor, ind: Any, v: ArrayLike, mode: str = "raise") -> None:
     """Write at positions of the flattened tensor, the values repeated if they are too few."""
     ind = index_array(ind).ravel()
     values = as_tensor(v)
-    np.put(np.empty(min(a.size, 1)), ind[:0] if a.size else ind, 0.0, mode)  # NumPy's errors
+    # NumPy's errors, for the mode and for a tensor without elements.
+    np.put(np.empty(min(a.size, 1)), ind[:0] if a.size else ind, 0.0, mode)  # type: ignore[arg-type]
     if not values.size:
         return
     if mode == "clip":

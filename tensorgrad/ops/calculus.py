@@ -66,7 +66,7 @@ _EDGES = ((0, 1), (-1, -2))
 """The places of the nearest and of the next slope, for either edge."""
 
 
-def _gradient(f: Any, spacing: Any, *, axis: int, edge_order: int) -> Any:
+def _gradient(f: Any, spacing: Any, *, axis: int, edge_order: Any) -> Any:
     return np.gradient(f, spacing, axis=axis, edge_order=edge_order)
 
 

@@ -194,7 +194,7 @@ def _eigh_rule(g: Any, out: Any, _x: Any, *, uplo: str) -> Any:
     return conjugate(_spectral(gw, gv, w, v, uplo))
 
 
-def _eigvalsh_rule(g: Any, _out: Any, x: Any, *, uplo: str) -> Any:
+def _eigvalsh_rule(g: Any, _out: Any, x: Any, *, uplo: Any) -> Any:
     """`v g v*`."""
     v = np.linalg.eigh(x, uplo)[1]
     return conjugate(np.matmul(v * _row(g), adjoint(v)))

@@ -145,7 +145,7 @@ def _added_value(g: Any, _out: Any, _x: Any, _value: Any, *arrays: Any, template
 add_at = op(_added, lambda g, _out, _x, _value, *_arrays, **_: g, _added_value, name="add.at")
 
 
-def _take(x: Any, indices: Any, *, axis: int, mode: str) -> Any:
+def _take(x: Any, indices: Any, *, axis: int, mode: Any) -> Any:
     return np.take(x, indices, axis=axis, mode=mode)
 
 

@@ -17,9 +17,8 @@ from .reduce import over_axis
 
 def _slope(x: Any, length: Any, *, p: float) -> Any:
     """Return `(x / length)**(p - 1)`, and 0 where the length is 0 (case 10)."""
-    empty = length == 0
-    ratio = x / (length + empty)
-    return np.where(empty, 0.0, ratio if p == 2 else np.power(ratio, p - 1))
+    ratio = x / np.where(length == 0, math.inf, length)
+    return ratio if p == 2 else np.power(ratio, p - 1)
 
 
 def _undefined(length: Any) -> Any:

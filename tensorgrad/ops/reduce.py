@@ -106,6 +106,15 @@ def extremum_rule(
     return put_extremum(g, x, out, options[0] if options else True, axis=axis, keep_nan=keep_nan)
 
 
+def _ptp_rule(g: Any, _out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    """That of max less that of min."""
+    g = full(g, x.ndim, axis, keepdims)
+    largest, least = np.max(x, axis=axis, keepdims=True), np.min(x, axis=axis, keepdims=True)
+    slope = put_extremum(g, x, largest, True, axis=axis, keep_nan=True)
+    slope -= put_extremum(g, x, least, True, axis=axis, keep_nan=True)
+    return slope
+
+
 # --- var and std ----------------------------------------------------------------------------------
 
 
@@ -207,16 +216,16 @@ def _others_by_halves(x: Any, axis: Axis) -> Any:
 
 
 def _prod_slope(g: Any, x: Any, total: Any, *, axis: Axis) -> Any:
-    """`g` times the product of the others: by division, where nothing was lost in the product."""
+    """`g`, equal within a group, times the others: by division, if nothing is lost in the total."""
     if np.all(np.isfinite(total) & (np.abs(total) >= np.finfo(x.dtype).tiny)):
-        return g * total / x
+        one = tuple(slice(1 if kept == 1 else None) for kept in total.shape)
+        return g[one] * total / x
     return g * _others_by_halves(x[None], axis)[0]
 
 
 def _slope_by_g(g: Any, _out: Any, _g: Any, x: Any, total: Any, *, axis: Axis) -> Any:
-    """It is linear."""
-    others = prod_slope(np.ones_like(total), x, total, axis=axis)
-    return np.sum(g * others, axis=axis, keepdims=True)
+    """The others."""
+    return g * prod_slope(np.ones_like(x), x, total, axis=axis)
 
 
 def _slope_by_x(g: Any, _out: Any, g_before: Any, x: Any, _total: Any, *, axis: Axis) -> Any:
@@ -224,7 +233,8 @@ def _slope_by_x(g: Any, _out: Any, g_before: Any, x: Any, _total: Any, *, axis: 
     return g_before * _others_by_halves(np.stack([x, g]), axis)[1]
 
 
-prod_slope = op(_prod_slope, _slope_by_g, _slope_by_x, name="prod slope")
+# All but the total, which has no rule since it is no more than a help, are of one shape.
+prod_slope = op(_prod_slope, _slope_by_g, _slope_by_x, name="prod slope", groups=over_axis)
 
 
 def _prod_rule(
@@ -237,7 +247,7 @@ def _prod_rule(
     if len(options) == 2:
         g = g * options[1]
     g, out = (full(a, x.ndim, axis, keepdims) for a in (g, out))
-    return _masked(prod_slope(g, x, out, axis=axis), options)
+    return _masked(prod_slope(np.broadcast_to(g, x.shape), x, out, axis=axis), options)
 
 
 def _prod_initial_rule(
@@ -260,6 +270,7 @@ sum = _reduction("sum", _sum_rule, None, _sum_initial_rule)
 mean = _reduction("mean", mean_rule)
 max = _reduction("max", extremum_rule)
 min = _reduction("min", extremum_rule)
+ptp = op(lambda x, **params: np.ptp(x, **params), _ptp_rule, name="ptp", groups=over_axis)
 prod = _reduction("prod", _prod_rule, None, _prod_initial_rule)
 var = _reduction("var", var_rule, None, mean_given(var_rule), options=("where", "mean"))
 std = _reduction("std", std_rule, None, mean_given(std_rule), options=("where", "mean"))

@@ -24,7 +24,8 @@ def _select_rule(
     g: Any, _out: Any, conditions: Any, *_choices: Any, needs: tuple[bool, ...]
 ) -> tuple[Any, ...]:
     """`g` where a choice was taken, 0 elsewhere."""
-    shares, left = [None], ~np.zeros_like(conditions[0])
+    shares: list[Any] = [None]
+    left = ~np.zeros_like(conditions[0])
     for condition, needed in zip(conditions, needs[1:-1], strict=True):
         shares.append(np.where(left & condition, g, 0.0) if needed else None)
         left = left & ~condition
@@ -34,7 +35,7 @@ def _select_rule(
 select = op(_select, joint=_select_rule, name="select", elementwise=True)
 
 
-def _choose(index: Any, *choices: Any, mode: str) -> Any:
+def _choose(index: Any, *choices: Any, mode: Any) -> Any:
     return np.choose(index, choices, mode=mode)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import op
+from ..op import Op, op
 
 # --- sinc -----------------------------------------------------------------------------------------
 
@@ -55,7 +55,7 @@ def _sinc_derivative(x: Any, *, order: int) -> Any:
     return math.pi**order * found
 
 
-sinc_derivative = op(
+sinc_derivative: Op = op(
     _sinc_derivative,
     lambda g, _out, x, *, order: g * sinc_derivative(x, order=order + 1),
     name="sinc_derivative",
@@ -98,7 +98,7 @@ def _bessel_quotient(x: Any, *, order: int) -> Any:
     )
 
 
-bessel_quotient = op(
+bessel_quotient: Op = op(
     _bessel_quotient,
     lambda g, _out, x, *, order: g * (x * bessel_quotient(x, order=order + 1)),
     name="bessel_quotient",

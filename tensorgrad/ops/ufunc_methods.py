@@ -6,7 +6,7 @@ written with `y[k] = f(y[k-1], x[k])` for a ufunc f of two arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,19 @@ from .index import HOLE, WRITERS, add_at, assign, filled
 from .pick import put_extremum
 from .reduce import full, over_axis
 from .scan import recurrence
+
+
+def _cotangents(
+    inner: Op, g: Any, out: Any, inputs: Sequence[Any], needs: Sequence[bool]
+) -> Sequence[Any]:
+    """Run the rules of a ufunc, for the inputs that need one."""
+    if inner.joint:
+        (rule,) = inner.rules
+        assert rule is not None
+        return rule(g, out, *inputs, needs=needs)  # type: ignore[no-any-return]
+    pairs = zip(inner.rules, needs, strict=True)
+    return [rule(g, out, *inputs) if rule and needed else None for rule, needed in pairs]
+
 
 # --- where= ---------------------------------------------------------------------------------------
 
@@ -33,10 +46,8 @@ def _masked_rule(
 ) -> tuple[Any, ...]:
     """The rules of the ufunc where the mask holds, `g` for what was there elsewhere."""
     shares = [np.where(mask, 0.0, g) if needs[0] else None, None]
-    for needed, rule in zip(needs[2:], inner.rules, strict=True):
-        gx = rule(g, out, *inputs) if rule is not None and needed else None
-        shares.append(None if gx is None else np.where(mask, gx, 0.0))
-    return tuple(shares)
+    given = _cotangents(inner, g, out, inputs, needs[2:])
+    return (*shares, *(None if gx is None else np.where(mask, gx, 0.0) for gx in given))
 
 
 masked = op(_masked, joint=_masked_rule, name="masked ufunc", elementwise=True)
@@ -51,13 +62,11 @@ def _accumulate(x: Any, *, ufunc: Any, axis: int, **_: Any) -> Any:
 def _accumulate_rule(g: Any, out: Any, x: Any, *, inner: Op, axis: int, **_: Any) -> Any:
     """What arrives at y[k] is `s[k] = g[k] + df/dy[k] s[k+1]`, a linear recurrence."""
     g, out, x = (np.moveaxis(a, axis, 0) for a in (g, out, x))
-    by_state, by_value = inner.rules
-    assert by_state is not None
-    assert by_value is not None
-    step = out[1:], out[:-1], x[1:]
-    arrived = recurrence(by_state(np.ones_like(g[1:]), *step), g, axis=0, backwards=True)
-    gx = np.concatenate([arrived[:1], by_value(arrived[1:], *step)], axis=0)
-    return np.moveaxis(gx, 0, axis)
+    after, step = out[1:], (out[:-1], x[1:])
+    link, _ = _cotangents(inner, np.ones_like(after), after, step, (True, False))
+    arrived = recurrence(link, g, axis=0, backwards=True)
+    _, later = _cotangents(inner, arrived[1:], after, step, (False, True))
+    return np.moveaxis(np.concatenate([arrived[:1], later], axis=0), 0, axis)
 
 
 accumulate = op(_accumulate, _accumulate_rule, name="ufunc.accumulate")
@@ -134,16 +143,13 @@ def _fold_back(inner: Op, rounds: _Rounds, start: Any, values: Any, g: Any) -> t
         operands = () if values is None else (values[entries],)
         states.append(inner(before, *operands))
         steps.append((width, entries, before, operands))
-    by_state, *by_value = inner.rules
-    assert by_state is not None
     shares = []
     arrived, done = g[:0], 0
     for out, (width, entries, before, operands) in zip(states[:0:-1], steps[::-1], strict=True):
         arrived = np.concatenate([arrived, g[done:width]], axis=0)
-        if operands:
-            assert by_value[0] is not None
-            shares.append((entries, by_value[0](arrived, out, before, *operands)))
-        arrived = by_state(arrived, out, before, *operands)
+        needs = (True,) * (1 + len(operands))
+        arrived, *given = _cotangents(inner, arrived, out, (before, *operands), needs)
+        shares += [(entries, share) for share in given]
         done = width
     start_share = np.concatenate([arrived, g[done:]], axis=0)
     if not shares:

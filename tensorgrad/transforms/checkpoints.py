@@ -54,7 +54,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     Notes
     -----
     Before `f` runs again, the default generator goes back to where it was, so that `dropout` draws
-    the same mask.  What `f` does beside computing, such as counting, it does twice.
+    the same mask.  What `f` does beside computing, such as counting, it does twice.  A `jacobian`
+    runs `f` again for each of its rows.
 
     Examples
     --------

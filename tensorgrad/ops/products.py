@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .._typing import Shape
 from ..op import conjugate, op, unbroadcast
 
 
@@ -135,18 +136,19 @@ vecmat = op(
 # --- several axes ---------------------------------------------------------------------------------
 
 
-def _tensordot_rule(g: Any, other: Any, shape: Any, own: Any, others: Any, left: bool) -> Any:
+def _tensordot_rule(
+    g: Any, other: Any, shape: Shape, axes: tuple[Sequence[int], Sequence[int]], left: bool
+) -> Any:
     """Contract `g` with the free axes of the other operand, and order what is left.
 
-    `own` and `others` are the axes that were summed over, of the operand and of the other one.
+    `axes` are those that were summed over, of the operand and of the other one.
     """
-    own = [axis % len(shape) for axis in own]
-    others = [axis % other.ndim for axis in others]
+    own = [axis % len(shape) for axis in axes[0]]
+    others = [axis % other.ndim for axis in axes[1]]
     free = [axis for axis in range(len(shape)) if axis not in own]
     other_free = [axis for axis in range(other.ndim) if axis not in others]
     start = len(free) if left else 0
-    of_g = list(range(start, start + len(other_free)))
-    found = np.tensordot(g, other, (of_g, other_free))
+    found = np.tensordot(g, other, (list(range(start, start + len(other_free))), other_free))
     # Now come the free axes, and then those summed over, in the order that the other had.
     order = free + [axis for _, axis in sorted(zip(others, own, strict=True))]
     return np.transpose(found, sorted(range(len(order)), key=order.__getitem__))
@@ -154,8 +156,8 @@ def _tensordot_rule(g: Any, other: Any, shape: Any, own: Any, others: Any, left:
 
 tensordot = op(
     lambda x, y, *, axes: np.tensordot(x, y, axes),
-    lambda g, _out, _x, y, *, axes: _tensordot_rule(g, y, _x.shape, *axes, left=True),
-    lambda g, _out, x, _y, *, axes: _tensordot_rule(g, x, _y.shape, *axes[::-1], left=False),
+    lambda g, _out, _x, y, *, axes: _tensordot_rule(g, y, _x.shape, axes, True),
+    lambda g, _out, x, _y, *, axes: _tensordot_rule(g, x, _y.shape, axes[::-1], False),
     name="tensordot",
 )
 
