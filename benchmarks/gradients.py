@@ -7,7 +7,7 @@ is charged the copy that an array of its own would cost.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,12 +32,15 @@ class Row:
 
 
 def _rows(names: str, inputs: int = 1, **options: Any) -> list[Row]:
-    """Make the rows of functions that take nothing but arrays, and options that all of them have."""
+    """Make the rows of functions that take nothing but arrays, and of options common to all."""
     shown = "".join(f", {key}={value}" for key, value in options.items())
-    return [
-        Row(f"{name}{shown}", lambda *xs, f=getattr(np, name): f(*xs[:-1], **options), inputs)
-        for name in names.split()
-    ]
+    return [Row(f"{name}{shown}", _without_index(name, options), inputs) for name in names.split()]
+
+
+def _without_index(name: str, options: Mapping[str, Any]) -> Callable[..., Any]:
+    """Return a function of NumPy that is shown the arrays alone."""
+    function = getattr(np, name)
+    return lambda *arrays: function(*arrays[:-1], **options)
 
 
 ELEMENTWISE = [

@@ -148,6 +148,7 @@ def _systems() -> list[Case]:
         _matrix("tensorsolve axes", lambda a, b: linalg.tensorsolve(a, b, (1,)),
                 4 * np.eye(6).reshape(2, 3, 6).transpose(0, 2, 1), normal(2, 6, 3), normal(2, 3)),
         holomorphic("cofactors", systems.cofactors, stack),
+        holomorphic("solve_or_nan", systems.solve_or_nan, stack, normal(3, 2)),
         _matrix("pinv hermitian", lambda a: linalg.pinv(_hermitian(a), hermitian=True), four,
                 square),
         _matrix("pinv stack", lambda a: linalg.pinv(a, rtol=1e-9), 4 * np.eye(3, 2),

@@ -170,6 +170,20 @@ def test_gradients_in_fortran_order_are_added_to(index: Any) -> None:
     np.testing.assert_array_equal(tg.gradients(loss, x), expected)
 
 
+def test_an_index_of_bytes_into_more_than_they_count() -> None:
+    """Case 59: 300 is no byte."""
+    x = Tensor(np.arange(600.0).reshape(300, 2))
+    index, flat = np.array([255, 0], np.uint8), np.array([255, 0], np.uint8)
+    loss = x[index].sum() + np.take(x, index, 0, mode="wrap").sum() + np.take(x, index, 0).sum()
+    y = x * 1.0
+    np.put(y, flat, 5.0)
+    np.put_along_axis(y, flat, 5.0, None)
+    expected = np.ones((300, 2))
+    expected[index] += 3.0
+    expected.flat[flat] -= 1.0
+    np.testing.assert_array_equal(tg.gradients(loss + y.sum(), x), expected)
+
+
 def test_an_index_may_be_a_tensor() -> None:
     """Case 59."""
     x = Tensor([1.0, 2.0, 3.0])

@@ -12,7 +12,7 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import Tensor
 from tensorgrad.numpy_api.table import SUPPORT, Support
-from tensorgrad.ops import decompose
+from tensorgrad.ops import decompose, systems
 from tensorgrad.testing import check_grads
 
 linalg = np.linalg
@@ -217,6 +217,16 @@ def test_the_logarithm_of_no_determinant_has_no_gradient() -> None:
     found = gradient(lambda a: linalg.slogdet(a)[1][0], stacked)
     np.testing.assert_array_equal(found[0], 0.5 * np.eye(2))
     assert np.isnan(gradient(lambda a: linalg.slogdet(a)[1], stacked)[1]).all()
+
+
+def test_the_rule_of_solve_does_not_raise() -> None:
+    """Rounding can make the transpose singular alone; the other matrices keep their gradients."""
+    stacked = np.stack([2 * np.eye(2), np.ones((2, 2))])
+    found = systems.solve_or_nan(stacked, np.ones((2, 1)))
+    np.testing.assert_array_equal(found[0], [[0.5], [0.5]])
+    assert np.isnan(found[1]).all()
+    with pytest.raises(linalg.LinAlgError):
+        systems.solve_or_nan(np.ones((2, 3)), np.ones((2, 1)))
 
 
 def test_singular_matrices_have_an_infinite_condition() -> None:

@@ -1,8 +1,8 @@
 """The coverage contract: what tensorgrad does with every public callable of NumPy.
 
-Floor: `numpy_api`, above its other modules, which have registered what they implement.  Named here is
-what NumPy does not hand to us: it has no array to differentiate, or it asks a tensor to become an
-array, and the tensor refuses.
+Floor: `numpy_api`, above its other modules, which have registered what they implement.  Named here
+is what NumPy does not hand to us: it has no array to differentiate, or it asks a tensor to become
+an array, and the tensor refuses.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def bincount(x: ArrayLike, /, weights: ArrayLike = None, minlength: int = 0) -> 
     return apply(histograms.bincount, x, weights, minlength=minlength)
 
 
-def _edges(a: Tensor, bins: Any, range: Any, weights: Any = None) -> Any:
+def _edges(a: Tensor, bins: Any, range: Any, weights: Any = None, points: bool = False) -> Any:
     """Return the edges of the bins, which move with the smallest and the largest number."""
     if records(range):
         raise TypeError(
@@ -40,7 +40,7 @@ def _edges(a: Tensor, bins: Any, range: Any, weights: Any = None) -> Any:
         return as_tensor(bins)
     if isinstance(bins, str) and weights is not None:
         np.histogram_bin_edges(plain(a), bins, range, plain(weights))  # NumPy says that it cannot
-    return apply(histograms.bin_edges, a, bins=bins, range=plain(range))
+    return apply(histograms.bin_edges, a, bins=bins, range=plain(range), points=points)
 
 
 @implements(np.histogram_bin_edges)
@@ -88,7 +88,7 @@ def _points(sample: Any) -> Tensor:
     if isinstance(sample, (list, tuple)):
         sample = np.stack([as_tensor(column) for column in sample], axis=-1)
     points = as_tensor(sample)
-    return points.reshape(-1, 1) if points.ndim == 1 else points
+    return points.reshape(-1, 1) if points.ndim < 2 else points
 
 
 @implements(np.histogramdd)
@@ -108,7 +108,7 @@ def histogramdd(
     ranges = [None] * dimensions if range is None else range
     if len(ranges) != dimensions:
         raise ValueError("range argument must have one entry per dimension")
-    edges = [_edges(points[:, i], each[i], ranges[i]) for i in _range(dimensions)]
+    edges = [_edges(points[:, i], each[i], ranges[i], points=True) for i in _range(dimensions)]
     count: Any
     if weights is None:
         count = np.histogramdd(plain(points), plain(edges))[0]

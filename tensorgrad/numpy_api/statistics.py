@@ -194,6 +194,8 @@ def average(
 ) -> Any:
     """Average with weights; with `returned`, give the sum of the weights as well."""
     a = as_tensor(a)
+    if axis is not None:
+        axis = np.lib.array_utils.normalize_axis_tuple(axis, a.ndim, "axis")
     keepdims = keepdims is not NOT_GIVEN and bool(keepdims)
     if weights is None:
         mean = masked(reduce.mean, a, axis, None, keepdims)

@@ -67,7 +67,7 @@ def copyto(
 @_writes(np.put)
 def put(a: Tensor, ind: Any, v: ArrayLike, mode: str = "raise") -> None:
     """Write at positions of the flattened tensor, the values repeated if they are too few."""
-    ind = index_array(ind).ravel()
+    ind = index_array(ind).ravel().astype(np.intp, casting="same_kind")
     values = as_tensor(v)
     # NumPy's errors, for the mode and for a tensor without elements.
     np.put(np.empty(min(a.size, 1)), ind[:0] if a.size else ind, 0.0, mode)  # type: ignore[arg-type]
@@ -90,7 +90,8 @@ def put_along_axis(arr: Tensor, indices: Any, values: ArrayLike, axis: int | Non
             raise ValueError("when axis=None, `indices` must have a single dimension.")
         (checked,) = along_axis((arr.size,), indices, 0)
         _ = np.broadcast_to(False, (arr.size,))[checked]
-        arr[np.unravel_index(checked % max(arr.size, 1), arr.shape)] = values
+        positions = checked.astype(np.intp) % max(arr.size, 1)
+        arr[np.unravel_index(positions, arr.shape)] = values
         return
     axis = np.lib.array_utils.normalize_axis_index(axis, arr.ndim)
     arr[along_axis(arr.shape, indices, axis)] = values

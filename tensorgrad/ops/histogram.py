@@ -24,7 +24,10 @@ bincount = op(
 # --- edges ----------------------------------------------------------------------------------------
 
 
-def _bin_edges(x: Any, *, bins: Any, range: Any) -> Any:
+def _bin_edges(x: Any, *, bins: Any, range: Any, points: bool) -> Any:
+    """The edges for numbers, or for a coordinate of points, where a range is of another dtype."""
+    if points:
+        return np.histogramdd(np.expand_dims(x, -1), [bins], [range])[1][0]
     return np.histogram_bin_edges(x, bins, range)
 
 

@@ -124,7 +124,7 @@ def _numbers(into: Any, where: Index, arrays: tuple[Any, ...], count: int) -> An
         axis, size = len(before), into.shape[len(before)]
         lead = np.arange(0, math.prod(into.shape[: axis + 1]), size, like=rows)
         tail = np.arange(math.prod(into.shape[axis + 1 :]), like=rows)
-        numbers = np.add.outer(np.add.outer(lead, rows % size) * tail.size, tail)
+        numbers = np.add.outer(np.add.outer(lead, rows.astype(np.intp) % size) * tail.size, tail)
         return np.reshape(numbers, (*into.shape[:axis], *rows.shape, *into.shape[axis + 1 :]))
     if into.size <= 16 * count:
         return np.reshape(np.arange(into.size, like=arrays[0]), into.shape)[where]

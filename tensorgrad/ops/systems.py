@@ -104,17 +104,35 @@ slogdet = op(_slogdet, _slogdet_rule, name="slogdet")
 # --- linear systems -------------------------------------------------------------------------------
 
 
+def _solve_or_nan(a: Any, b: Any) -> Any:
+    """Solve for matrices b; NaN where that is not possible.
+
+    Rounding can make the transpose of a matrix singular, and not the matrix itself.
+    """
+    try:
+        return np.linalg.solve(a, b)
+    except np.linalg.LinAlgError:
+        if a.shape[-1] != a.shape[-2]:
+            raise
+    rows = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    if rows:
+        a, b = (np.broadcast_to(x, (*rows, *x.shape[-2:])) for x in (a, b))
+        return np.stack([_solve_or_nan(x, y) for x, y in zip(a, b, strict=True)])
+    return np.full_like(b, np.nan, dtype=np.result_type(a, b))
+
+
 def _solve_rule(g: Any, out: Any, a: Any, _b: Any, *, needs: tuple[bool, ...]) -> tuple[Any, Any]:
     """By b it is `a⁻ᵀ g`, and by a `-a⁻ᵀ g outᵀ`."""
     vector = out.ndim < a.ndim
     if vector:
         g, out = np.expand_dims(g, -1), np.expand_dims(out, -1)
-    gb = np.linalg.solve(turned(a), g)
+    gb = solve_or_nan(turned(a), g)
     ga = unbroadcast(-np.matmul(gb, turned(out)), a.shape) if needs[0] else None
     return ga, unbroadcast(gb[..., 0] if vector else gb, _b.shape) if needs[1] else None
 
 
-solve = op(np.linalg.solve, joint=_solve_rule, name="solve")
+solve = op(np.linalg.solve, joint=_solve_rule)
+solve_or_nan = op(_solve_or_nan, joint=_solve_rule, name="solve")
 
 # --- least squares --------------------------------------------------------------------------------
 # For a rank that does not change.  Golub and Pereyra, "The differentiation of pseudo-inverses and
