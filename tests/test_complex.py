@@ -87,9 +87,10 @@ def test_other_ops_are_right_on_complex_numbers_or_refuse_them(case: Case) -> No
         out = case.function(*[Tensor(array) for array in arrays], *case.data)
     except (TypeError, np.exceptions.ComplexWarning):
         return
-    expected = np.asarray(case.reference(*arrays, *case.data))
-    assert (out.dtype, out.shape) == (expected.dtype, expected.shape)
-    np.testing.assert_allclose(out.data, expected, rtol=1e-12, atol=1e-15)
+    if case.exact:  # or the reference is a formula for real numbers
+        expected = np.asarray(case.reference(*arrays, *case.data))
+        assert (out.dtype, out.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_allclose(out.data, expected, rtol=1e-12, atol=1e-15)
     check_along_two_directions(case, arrays)
 
 
@@ -151,13 +152,14 @@ def test_powers_have_the_bits_of_numpys(exponent: Any) -> None:
 
 
 def test_logarithms_of_sums_stay_on_their_branch() -> None:
-    z = np.array([0.2 + 3.0j, -1.0 + 2.5j, 900.0 - 2.9j])
-    for f, reference in [
-        (tg.logsumexp, lambda z: np.log(np.sum(np.exp(z - 900.0))) + 900.0),
-        (tg.log_softmax, lambda z: z - np.log(np.sum(np.exp(z - 900.0))) - 900.0),
-    ]:
-        np.testing.assert_allclose(f(z).data, reference(z), rtol=1e-13, atol=1e-15)
-    check_grads(tg.logsumexp, z[:2])
+    """The sum has another angle than its largest term, across the negative axis."""
+    z = np.array([0.3 + 3.0j, 0.2 - 2.5j])
+    total = np.log(np.sum(np.exp(z)))
+    assert total.imag < 0
+    np.testing.assert_allclose(tg.logsumexp(z).data, total, rtol=1e-14)
+    np.testing.assert_allclose(tg.log_softmax(z).data, z - total, rtol=1e-14)
+    np.testing.assert_allclose(tg.logsumexp(z + 900).data, total + 900, rtol=1e-14)
+    check_grads(tg.logsumexp, z)
 
 
 # --- the convention -------------------------------------------------------------------------------

@@ -122,9 +122,11 @@ def _numbers(into: Any, where: Index, arrays: tuple[Any, ...], count: int) -> An
     *before, rows = where
     if rows is arrays[0] and all(part == slice(None) for part in before):
         axis, size = len(before), into.shape[len(before)]
-        lead = np.arange(0, math.prod(into.shape[: axis + 1]), size, like=rows)
         tail = np.arange(math.prod(into.shape[axis + 1 :]), like=rows)
-        numbers = np.add.outer(np.add.outer(lead, rows.astype(np.intp) % size) * tail.size, tail)
+        numbers = np.add.outer(rows.astype(np.intp) % size * tail.size, tail)
+        if axis:
+            lead = np.arange(math.prod(into.shape[:axis]), like=rows)
+            numbers = np.add.outer(lead * (size * tail.size), numbers)
         return np.reshape(numbers, (*into.shape[:axis], *rows.shape, *into.shape[axis + 1 :]))
     if into.size <= 16 * count:
         return np.reshape(np.arange(into.size, like=arrays[0]), into.shape)[where]
