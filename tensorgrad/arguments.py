@@ -134,6 +134,22 @@ def plain(data: Any) -> Any:
     return data._data if isinstance(data, Handle) else data
 
 
+def static(value: Any, name: str) -> Any:
+    """Return a parameter that has no derivative here, without its tensor.
+
+    Raises
+    ------
+    TypeError
+        If it records: its gradient would be lost.
+    """
+    if records(value):
+        raise TypeError(
+            f"{name} is a tensor that records, and has no gradient here: give a number, or pass "
+            f"{name}.detach()"
+        )
+    return plain(value)
+
+
 _WRITERS: Final = (
     np.copyto,
     np.fill_diagonal,

@@ -406,6 +406,9 @@ def _strong_zero(
     zero = g == 0
     if op.groups is not None:
         axis = op.groups(**node.params)
+        axes = () if axis is None else np.atleast_1d(axis)
+        if any(not -parent.ndim <= a < parent.ndim for a in axes):
+            return gx  # no array that was reduced, but what came beside it
         if g.shape == parent.shape:
             zero = np.all(zero, axis=axis, keepdims=True)
         else:

@@ -226,7 +226,7 @@ def _shares(
         (rule,) = op.rules
         assert rule is not None
         shares = rule(g, out, *inputs, needs=needs, **node.params)
-        return [shares[position] for position in positions]
+        return [_array(op, shares[position], node, position) for position in positions]
     found: list[Any] = []
     for position in positions:
         rule = op.rules[position] if position < len(op.rules) else None
@@ -240,8 +240,16 @@ def _shares(
             found.append(into)
         else:
             writes = op.overwrites and not position
-            found.append(rule(np.copy(g) if writes else g, out, *inputs, **node.params))
+            gx = rule(np.copy(g) if writes else g, out, *inputs, **node.params)
+            found.append(_array(op, gx, node, position))
     return found
+
+
+def _array(op: Op, gx: Any, node: Node, position: int) -> Any:
+    """Return what a rule gave; None, which would count as no derivative, is an error."""
+    parent = node.parents[position]
+    assert parent is not None
+    return _fitted(op, gx, parent) if gx is None else gx
 
 
 # --- rules of a batch -----------------------------------------------------------------------------
@@ -305,12 +313,8 @@ def _as_input(_position: int, g: Any, node: Node, _out: Any, _inputs: Sequence[A
 
 
 def _transpose(_position: int, g: Any, node: Node, _out: Any, _inputs: Sequence[Any]) -> Any:
-    axes = _negative(node.params["axes"], node.ndim)
-    order = range(node.ndim)
-    if node.params["axes"] is None:
-        back = [node.ndim - 1 - a for a in order]
-    else:
-        back = sorted(order, key=[a % node.ndim for a in axes].__getitem__)
+    axes = node.params["axes"]
+    back = shape.inverse(range(node.ndim)[::-1] if axes is None else axes, node.ndim)
     return np.transpose(g, (0, *(a + 1 for a in back)))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ._typing import ArrayLike
-from .arguments import unwrapped
+from .arguments import static, unwrapped
 from .handle import Handle
 from .methods import ArrayMethods
 from .ops import activations, elementwise, products, rounding
@@ -149,5 +149,5 @@ class Operators(ArrayMethods):
 
     def leaky_relu(self: Any, negative_slope: float = 0.01) -> Any:
         """Apply `tensorgrad.leaky_relu`."""
-        params = {"negative_slope": float(negative_slope)}
+        params = {"negative_slope": float(static(negative_slope, "negative_slope"))}
         return self.__apply_op__(activations.leaky_relu, (self,), params)

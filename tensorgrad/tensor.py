@@ -176,11 +176,11 @@ class Tensor(Operators):
         gradient
             As for `backward`.
         audit
-            Whether to check the rules of each operation, on the values that it has here.  In
-            double precision, they are run on a random cotangent, and compared along a random
-            direction for each input with central differences of the forward.  Elements of the
-            result without a derivative (kinks, ties, edges of the domain) are left out, and an
-            input that cannot be checked says why in the step.
+            Whether to check the rules of each operation, on the values and on the cotangent that it
+            has here: in double precision, along a random direction for each input, against central
+            differences of the forward.  Elements of the result without a derivative (kinks, ties,
+            edges of the domain) are left out, and an input that cannot be checked says why in the
+            step.
 
         Yields
         ------
@@ -417,7 +417,7 @@ class Tensor(Operators):
         **options: Any,
     ) -> Tensor:
         """Apply `tensorgrad.var`."""
-        if dtype is None and out is None and not options:
+        if dtype is None and out is None and not options and not isinstance(ddof, Tensor):
             return apply(reduce.var, self, axis=axis, keepdims=keepdims, ddof=ddof)
         return np.var(self, axis, dtype, out, ddof, keepdims, **options)  # type: ignore[no-any-return]
 
@@ -431,7 +431,7 @@ class Tensor(Operators):
         **options: Any,
     ) -> Tensor:
         """Apply `tensorgrad.std`."""
-        if dtype is None and out is None and not options:
+        if dtype is None and out is None and not options and not isinstance(ddof, Tensor):
             return apply(reduce.std, self, axis=axis, keepdims=keepdims, ddof=ddof)
         return np.std(self, axis, dtype, out, ddof, keepdims, **options)  # type: ignore[no-any-return]
 

@@ -15,8 +15,6 @@ from tensorgrad.op import op
 from tensorgrad.ops import elementwise
 from tensorgrad.tensor import apply
 
-NO_DERIVATIVE = "no derivative"
-
 
 def audits(out: Tensor) -> list[str]:
     """Return what an audit says of the inputs that record."""
@@ -47,7 +45,7 @@ def test_little_is_left_unchecked() -> None:
         for case in CASES
         for text in audits(case.function(*(Tensor(array) for array in case.draw()), *case.data))
     ]
-    unchecked = [text for text in said if text != "checked" and "was not kept" not in text]
+    unchecked = [t for t in said if not t.startswith("checked") and "was not kept" not in t]
     assert len(unchecked) < len(said) / 50
     assert said.count("checked") > 0.8 * len(said)
 
@@ -71,7 +69,7 @@ def test_a_wrong_rule_is_named_with_its_worst_element() -> None:
     )
     assert "loss = (apply(" in said
     got, expected = said.split("it gives ")[1].split(", and central differences give ")
-    ratio = float(expected.split(",")[0]) / float(got)
+    ratio = float(expected.split("\n")[0]) / float(got)
     np.testing.assert_allclose(ratio, 3.0, rtol=1e-5)
     assert not x.has_grad
 
@@ -108,11 +106,38 @@ def test_the_position_of_the_wrong_rule_is_named() -> None:
     assert audits(apply(wrong, a, b.data)) == ["checked"]
 
 
-def test_a_wrong_rule_is_found_where_the_cotangent_is_zero() -> None:
-    """The audit draws a cotangent of its own."""
+def test_a_gradient_of_zero_shows_nothing() -> None:
     out = apply(wrong_op(lambda g, _out, x: g * x), Tensor([1.0, 2.0])) * 0.0
+    assert audits(out)[-1] == "not checked: the gradient that arrived is zero, or is not finite"
+
+
+def test_parts_of_a_result_without_a_gradient_are_not_judged() -> None:
+    """An op may return what its rule does not speak of, such as a rank, beside the rest."""
+    both = op(
+        lambda x: np.stack([x * x, x.max() + x]),
+        lambda g, _out, x: g[0] * 2.0 * x,
+        name="both",
+    )
+    assert audits(apply(both, Tensor([1.0, 2.0]))[0])[-1] == "checked"
+    with pytest.raises(AnomalyError, match="rule of both"):
+        audits(apply(both, Tensor([1.0, 2.0])))
+
+
+def test_symmetric_matrices_move_symmetrically() -> None:
+    """Cholesky reads a half, and its gradient is symmetric, as that of any such function."""
+
+    def rule(g: Any, _out: Any, x: Any) -> Any:
+        half = np.tril(g * 2.0 * x)
+        return (half + half.T) / 2.0
+
+    lower = op(lambda x: np.tril(x * x), rule, name="lower")
+    x = np.array([[2.0, 1.0], [1.0, 3.0]])
+    assert audits(apply(lower, Tensor(x))) == ["checked, along symmetric directions"]
+    with pytest.raises(AnomalyError, match="rule of lower"):
+        audits(apply(lower, Tensor(x + np.array([[0.0, 0.5], [0.0, 0.0]]))))
+    wrong = op(lambda x: np.tril(x * x), lambda g, _out, x: 2.0 * rule(g, _out, x), name="wrong")
     with pytest.raises(AnomalyError, match="rule of wrong"):
-        audits(out)
+        audits(apply(wrong, Tensor(x)))
 
 
 def test_wrong_joint_rules_and_rules_that_write() -> None:
@@ -160,14 +185,13 @@ def test_complex_rules() -> None:
     [
         lambda x: x.max(),
         lambda x: np.maximum(x[:1], x[1:2]),
-        lambda x: tg.relu(x[2:]),
+        lambda x: tg.relu(x)[2:],
     ],
     ids=["ties", "equal", "kink"],
 )
 def test_points_without_a_derivative_are_said_to_be_such(f: Any) -> None:
     said = audits(f(Tensor([3.0, 3.0, 0.0])))
-    assert NO_DERIVATIVE in said[0]
-    assert set(said[1:]) <= {"checked", said[0]}
+    assert any("derivative to be found" in text for text in said)
 
 
 def test_the_other_elements_are_checked_all_the_same() -> None:
@@ -206,7 +230,6 @@ def test_the_other_elements_are_checked_all_the_same() -> None:
         (lambda x: x.clip(0, 1), [0.0, 1.0, 0.5, 1 + 1e-6]),
         (tg.gelu, [0.0, 30.0, -30.0]),
     ],
-    ids=str,
 )
 def test_right_rules_at_awkward_places_are_never_called_wrong(f: Any, x: Any) -> None:
     with np.errstate(all="ignore"):
@@ -264,6 +287,15 @@ def test_inputs_without_a_rule() -> None:
     half = op(np.multiply, lambda g, _out, _x, y: g * y, None, name="half")
     said = audits(apply(half, Tensor([1.0]), Tensor([2.0])))
     assert said == ["checked", "not checked: it has no derivative by nature"]
+
+
+def test_inputs_that_only_help_are_no_part_of_the_forward() -> None:
+    """What is computed from another input, and handed over to save work, has no rule."""
+    squared = op(lambda _x, s: np.copy(s), lambda g, _out, x, _s: g * 2.0 * x, name="squared")
+    x = Tensor([1.0, 2.0])
+    squares = x * x
+    said = audits(apply(squared, x, squares))
+    assert said[0].endswith("operand 1 has no rule, and may have been computed from the others")
 
 
 def test_assignments_and_rows() -> None:

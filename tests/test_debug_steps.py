@@ -195,6 +195,21 @@ def test_an_elementwise_rule_may_have_summed_already() -> None:
     np.testing.assert_array_equal(x.grad, [[3, np.nan]])
 
 
+def test_numbers_beside_a_reduced_array_are_no_part_of_its_groups() -> None:
+    """The strong zero goes by the axes of the array."""
+    summed = op(
+        lambda x, start, *, axis: np.sum(x, axis=axis) + start,
+        lambda g, _out, _x, _start, *, axis: np.broadcast_to(np.expand_dims(g, axis), _x.shape),
+        lambda g, _out, _x, _start, **_: g,
+        name="summed",
+        groups=lambda *, axis: axis,
+    )
+    x, start = Tensor(np.ones((2, 3))), Tensor(1.0)
+    list(apply(summed, x, start, axis=(0, 1)).backward_steps())
+    assert start.grad == 1
+    assert x.grad.tolist() == [[1] * 3] * 2
+
+
 def test_complex_gradients_are_shown_as_people_see_them() -> None:
     """Case 72."""
     z = Tensor([3.0 + 4.0j])

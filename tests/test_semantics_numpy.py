@@ -46,6 +46,33 @@ def test_case_91_never_a_silent_detach(call: Any) -> None:
         call(Tensor([1.0, 2.0]))
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda p: np.linalg.norm(Tensor([3.0, 4.0]), p),
+        lambda p: np.linalg.cond(Tensor(np.eye(2)), p),
+        lambda p: np.var(Tensor([1.0, 2.0]), ddof=p),
+        lambda p: np.std(Tensor([1.0, 2.0]), correction=p),
+        lambda p: Tensor([1.0, 2.0]).var(ddof=p),
+        lambda p: tg.leaky_relu([1.0, -2.0], p),
+        lambda p: np.sum(tg.as_tensor([1, 2]), initial=p),
+        lambda p: np.max(tg.as_tensor([1, 2]), initial=p),
+    ],
+)
+def test_case_91_parameters_without_a_derivative(call: Any) -> None:
+    with pytest.raises(TypeError, match=r"\.detach\(\)|would lose"):
+        call(Tensor(1.0))
+
+
+def test_case_91_options_record_where_the_array_does_not() -> None:
+    start = Tensor(3.0)
+    np.sum(tg.as_tensor([1.0, 2.0]), dtype=np.float64, initial=start).backward()
+    assert start.grad == 1
+    mean = Tensor([1.0])
+    np.var(np.array([1.0, 4.0]), dtype=np.float64, mean=mean).backward()
+    assert mean.grad.tolist() == [-3.0]
+
+
 def test_case_91_what_does_not_record_passes_through() -> None:
     t = tg.tensor([1.4, 2.6])
     assert np.round(t).tolist() == [1, 3]

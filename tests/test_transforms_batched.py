@@ -153,6 +153,16 @@ def test_a_wrong_rule_is_named() -> None:
         tg.jacobian(lambda x: apply(bad, x))(np.ones(3))
 
 
+@pytest.mark.parametrize("elementwise", [False, True])
+def test_a_rule_that_returns_nothing_is_named(elementwise: bool) -> None:
+    """Case 86; and no zero gradient."""
+    bad = op(lambda x: x * 2, lambda _g, _out, _x: None, name="bad", elementwise=elementwise)
+    joint = op(lambda x: x * 2, joint=lambda *_, needs: (None,), name="bad")  # noqa: ARG005
+    for wrong in (bad, joint):
+        with pytest.raises(TypeError, match="rule of bad returned NoneType"):
+            tg.jacobian(lambda x, wrong=wrong: apply(wrong, x))(np.ones(3))
+
+
 @pytest.mark.parametrize("records", [False, True])
 def test_assignments_in_a_loop(records: bool) -> None:
     """Case 61: what was overwritten, and what was read before."""

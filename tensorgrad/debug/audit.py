@@ -1,7 +1,7 @@
 """Audit: the rules of the operations of a graph, compared with differences of their forwards.
 
 Floor: `debug`.  Each operation is looked at alone, on the values that it has in the graph: in
-float64, unless its forward takes no float64, a random direction for each input.
+float64, unless its forward takes no float64, along random directions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..graph import Leaf, Node, clock
 from ..handle import recomputed
 from ..op import Op, conjugate
 from .anomaly import AnomalyError
-from .describe import message, operand
+from .describe import floating, message, operand, statistics
 
 _EACH_ELEMENT: Final = 256
 """In so many elements the worst one is found by looking at each."""
@@ -50,13 +50,17 @@ class Audit:
         self.values: dict[Node, Any] = {}
         """The values that had to be computed again, until their own step."""
 
-    def check(self, node: Node) -> tuple[str | None, ...]:
-        """Say of each input of a node whether its rule was checked, and raise if it is wrong."""
+    def check(self, node: Node, g: Any) -> tuple[str | None, ...]:
+        """Say of each input of a node whether its rule was checked, and raise if it is wrong.
+
+        The rules run on the cotangent `g` that arrived, and on no other: it may have to be one
+        that does not see the arbitrary part of a result, such as the phases of eigenvectors.
+        """
         assert node.op is not None
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             try:
-                trial: _Trial | None = _Trial(node, self._inputs(node), self.rng)
+                trial: _Trial | None = _Trial(node, self._inputs(node), g, self.rng)
                 why = ""
             except _NotCheckedError as error:
                 trial, why = None, str(error)
@@ -109,13 +113,15 @@ def _widened(value: Any) -> Any:
 
 
 class _Trial:
-    """One operation on its own, on given values: its forward, and a random cotangent."""
+    """One operation on its own: its forward on given values, and the cotangent that arrived."""
 
-    def __init__(self, node: Node, inputs: Sequence[Any], rng: np.random.Generator) -> None:
+    def __init__(self, node: Node, inputs: Sequence[Any], g: Any, rng: np.random.Generator) -> None:
         self.node, self.rng = node, rng
         self.inputs = [_widened(value) for value in inputs]
         self.out = self._start(inputs)
-        self.cotangent = _drawn(self.out, rng)
+        self.cotangent = np.asarray(g).astype(self.out.dtype)
+        if g.size and not (np.any(g) and np.isfinite(g).all()):
+            raise _NotCheckedError("the gradient that arrived is zero, or is not finite")
         self.precision = float(np.finfo(self.out.dtype).eps)
         self.step = self.precision ** (1 / 3)
         self.alone = _alone(node, self.inputs, self.out)
@@ -153,11 +159,32 @@ class _Trial:
         rules = self.op.rules
         return self.op.joint or (position < len(rules) and rules[position] is not None)
 
+    def _helper(self) -> int | None:
+        """Return the position of an input of floats that has no rule."""
+        without = (i for i, x in enumerate(self.inputs) if floating(x) and not self.has_rule(i))
+        return next(without, None)
+
     def check(self, position: int) -> str:
         """Compare the rule of an input with differences along several directions."""
+        try:
+            return self._compared(position, symmetric=False)
+        except AnomalyError:
+            helper = self._helper()
+            if helper is not None:
+                raise _NotCheckedError(
+                    f"operand {helper} has no rule, and may have been computed from the others"
+                ) from None
+            if not _is_symmetric(self.inputs[position]):
+                raise
+        # Of a symmetric matrix a function may read a half, and its rule see to it that the matrix
+        # stays symmetric.
+        return self._compared(position, symmetric=True) + ", along symmetric directions"
+
+    def _compared(self, position: int, symmetric: bool) -> str:
+        """Compare the rule of an input with differences along directions of a kind."""
         tried: list[tuple[int, bool, Difference]] = []
         for absolute, relative in _STEPS:
-            found = self._difference(position, absolute, relative)
+            found = self._difference(position, absolute, relative, symmetric)
             count = int(found.known.sum())
             if not count and self.out.size:
                 continue
@@ -179,12 +206,16 @@ class _Trial:
             raise _NotCheckedError("differences along several directions contradict each other")
         raise self._error(position, best)
 
-    def _difference(self, position: int, absolute: float, relative: float) -> Difference:
+    def _difference(
+        self, position: int, absolute: float, relative: float, symmetric: bool = False
+    ) -> Difference:
         """Differentiate the forward along a random direction, with a step and with half of it."""
         x = np.asarray(self.inputs[position])
         size = np.abs(x)
         scale = absolute + relative * np.where((size > 0) & np.isfinite(size), size, 1.0)
         direction = scale * _drawn(x, self.rng)
+        if symmetric:
+            direction = direction + _adjoint(direction)
         h, here = self.step, self.out
         ahead, behind = self._moved(position, h * direction), self._moved(position, -h * direction)
         near, back = (self._moved(position, t * h * direction) for t in (0.5, -0.5))
@@ -256,10 +287,9 @@ class _Trial:
         return AnomalyError(
             message(
                 f"the rule of {self.op.name} for {operand(self.node, position)}, is wrong: "
-                f"{where} {got:.6g}, and central differences give {expected:.6g}, for a random "
-                "gradient",
+                f"{where} {got:.6g}, and central differences give {expected:.6g}",
                 self.node,
-                [],
+                [f"the gradient that arrived: {statistics(conjugate(self.cotangent))}"],
             )
         )
 
@@ -296,6 +326,17 @@ def _drawn(like: Any, rng: np.random.Generator) -> Array:
     if like.dtype.kind == "c":
         drawn = drawn + 1j * rng.uniform(-1.5, 1.5, like.shape)
     return np.asarray(drawn).astype(like.dtype)
+
+
+def _adjoint(matrix: Array) -> Array:
+    return np.conj(np.swapaxes(matrix, -1, -2))
+
+
+def _is_symmetric(x: Any) -> bool:
+    """Tell whether this is a symmetric matrix, or Hermitian, or a stack of such, to rounding."""
+    x = np.asarray(x)
+    square = x.ndim >= 2 and x.shape[-1] == x.shape[-2]
+    return square and np.allclose(x, _adjoint(x), rtol=1e-6, atol=1e-6 * np.abs(x).max(initial=0.0))
 
 
 def _alone(node: Node, inputs: Sequence[Any], out: Array) -> Node:

@@ -23,8 +23,7 @@ def floating(value: Any) -> bool:
 
 def first_index(bad: Any) -> tuple[int, ...]:
     """Return the index of the first True element."""
-    bad = np.asarray(bad)
-    return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
 
 
 def at(index: tuple[int, ...]) -> str:

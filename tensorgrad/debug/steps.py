@@ -109,7 +109,7 @@ def _steps(
         except StopIteration as stop:
             backprop.accumulate(stop.value, seed)
             return
-        checks = audit.check(step.node) if audit else ()
+        checks = audit.check(step.node, step.g) if audit else ()
         yield _public(step, kind, checks)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .._typing import ArrayLike, Axis
-from ..arguments import plain
+from ..arguments import static
 from ..ops import norms, systems
 from ..tensor import Tensor, apply, as_tensor
 from .linalg import svdvals
@@ -27,7 +27,7 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
     Where a norm has a kink, at 0 or at a tie, the gradient is the least subgradient.
     """
     tensor = _inexact(as_tensor(x))
-    ord, keepdims = plain(ord), bool(keepdims)
+    ord, keepdims = static(ord, "ord"), bool(keepdims)
     if axis is not None and not isinstance(axis, tuple):
         try:
             axis = int(axis)
@@ -124,7 +124,7 @@ def vector_norm(
 @implements(np.linalg.cond)
 def cond(x: ArrayLike, p: Any = None) -> Tensor:
     """Compute condition numbers, by default the largest over the least singular value."""
-    tensor, p = as_tensor(x), plain(p)
+    tensor, p = as_tensor(x), static(p, "p")
     if not tensor.size and not math.prod(tensor.shape[-2:]):
         raise np.linalg.LinAlgError("cond is not defined on empty arrays")
     with np.errstate(all="ignore"):  # as NumPy does: a singular matrix has inf

@@ -148,11 +148,9 @@ def poly(seq_of_zeros: ArrayLike) -> Any:
     coefficients = as_tensor(np.ones(1, zeros.dtype))
     for zero in zeros:
         coefficients = convolve(coefficients, stack([np.ones((), zeros.dtype), -zero]))
-    # The dtype of NumPy's result depends on the values: pairs of conjugates have a real product.
-    values = zeros.data
-    if values.dtype.kind == "c" and np.all(np.sort(values) == np.sort(values.conjugate())):
-        return np.real(coefficients)
-    return coefficients
+    if zeros.dtype.kind != "c":
+        return coefficients
+    return apply(polynomial.real_if_paired, coefficients, zeros)
 
 
 @implements(np.polyfit)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._typing import ArrayLike, Axis, DTypeLike
-from ..arguments import plain, records
+from ..arguments import plain, records, static
 from ..handle import differentiable
 from ..op import Op
 from ..ops import reduce
@@ -48,18 +48,39 @@ def masked(
     if second is None:
         params["initial"] = None  # of use to NumPy alone: nothing to start from
     elif second is not NOT_GIVEN:
-        options = (True, second if tensor.requires_grad or dtype is None else plain(second))
+        # It may record where the array does not; a result of integers leaves the graph.
+        whole = dtype is not None and not differentiable(np.dtype(dtype))
+        options = (True, plain(second) if whole else second)
     if where is not NOT_GIVEN:
         options = (plain(where), *options[1:])
     keepdims = keepdims is not NOT_GIVEN and bool(keepdims)
     return apply(op, tensor, *options, axis=axis, keepdims=keepdims, **params)
 
 
-def folded(op: Op, a: ArrayLike, axis: Axis, *args: Any) -> Tensor:
+def folded(
+    op: Op,
+    a: ArrayLike,
+    axis: Axis,
+    dtype: DTypeLike = None,
+    keepdims: Any = NOT_GIVEN,
+    where: Any = NOT_GIVEN,
+    initial: Any = NOT_GIVEN,
+) -> Tensor:
     """Apply a reduction that is a ufunc in NumPy, which lets a 0-d array have an axis 0."""
     if axis in (0, -1) and not np.ndim(a):
         axis = None
-    return masked(op, a, axis, *args)
+    if dtype is None:
+        _check_initial(a, initial)
+    return masked(op, a, axis, dtype, keepdims, where, initial)
+
+
+def _check_initial(a: ArrayLike, initial: Any) -> None:
+    """Raise if a reduction of integers, which gives an integer, starts from a recording tensor."""
+    if records(initial) and not differentiable(as_tensor(a).dtype):
+        raise TypeError(
+            f"reducing an array of dtype {as_tensor(a).dtype} from a recording initial= would lose "
+            "its gradient: make the array one of floats, or give initial.detach()"
+        )
 
 
 def extremum(
@@ -68,6 +89,7 @@ def extremum(
     """Apply max or min; an `initial` that records is compared with the rest afterwards."""
     if not records(initial):
         return folded(op, a, axis, None, keepdims, where, initial)
+    _check_initial(a, initial)
     lowest = -np.inf if larger is np.maximum else np.inf
     return larger(initial, folded(op, a, axis, None, keepdims, where, lowest))
 
@@ -187,10 +209,10 @@ def min(
 def divisor(ddof: float, correction: Any) -> Any:
     """Return what is taken off n, which has two names."""
     if correction is NOT_GIVEN:
-        return ddof
+        return static(ddof, "ddof")
     if ddof != 0:
         raise ValueError("ddof and correction can't be provided simultaneously.")
-    return correction
+    return static(correction, "correction")
 
 
 @implements(np.var)

@@ -41,3 +41,12 @@ def _roots_rule(g: Any, out: Any, p: Any) -> Any:
 
 
 roots = op(np.roots, _roots_rule, name="roots")
+
+
+def _real_if_paired(p: Any, roots: Any) -> Any:
+    """The coefficients, as real numbers where the roots come in pairs of conjugates."""
+    return np.real(p) if np.all(np.sort(roots) == np.sort(np.conj(roots))) else p
+
+
+# The engine brings g to the coefficients' dtype.
+real_if_paired = op(_real_if_paired, lambda g, _out, _p, _roots: g, name="poly", view=True)

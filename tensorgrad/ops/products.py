@@ -14,6 +14,7 @@ import numpy as np
 
 from .._typing import Shape
 from ..op import conjugate, op, unbroadcast
+from .shape import inverse
 
 
 def _matmul_left(g: Any, _out: Any, _x: Any, y: Any) -> Any:
@@ -151,7 +152,7 @@ def _tensordot_rule(
     found = np.tensordot(g, other, (list(range(start, start + len(other_free))), other_free))
     # Now come the free axes, and then those summed over, in the order that the other had.
     order = free + [axis for _, axis in sorted(zip(others, own, strict=True))]
-    return np.transpose(found, sorted(range(len(order)), key=order.__getitem__))
+    return np.transpose(found, inverse(order, len(order)))
 
 
 tensordot = op(

@@ -16,6 +16,7 @@ import numpy as np
 
 from .._typing import Axis, Shape
 from ..op import op, zeros
+from .shape import inverse
 
 Axes: TypeAlias = tuple[int, ...]
 
@@ -90,8 +91,7 @@ def _rows(x: Any, axis: Axes) -> Any:
 def _from_rows(rows: Any, shape: Shape, axis: Axes) -> Any:
     """Undo `_rows`."""
     order = [*(a for a in range(len(shape)) if a not in axis), *axis]
-    back = sorted(range(len(shape)), key=order.__getitem__)
-    return np.transpose(np.reshape(rows, [shape[a] for a in order]), back)
+    return np.transpose(np.reshape(rows, [shape[a] for a in order]), inverse(order, len(shape)))
 
 
 def _neighbours(
