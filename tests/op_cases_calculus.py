@@ -252,6 +252,8 @@ def _polynomials() -> list[Case]:
         _same("polyint twice", lambda x, k: np.polyint(x, 2, k), p, q, stands_in=0),
         _same("polyint one constant", lambda x, k: np.polyint(x, 3, k), q, normal(), stands_in=0),
         _same("poly", np.poly, p, stands_in=0),
+        row("poly of conjugate pairs", lambda x: np.poly(np.concatenate([x + 1j, x - 1j])),
+            normal(2), exact=False, stands_in=0),
         row("poly of a matrix", lambda x: np.poly(x), normal(3, 3), dtypes=("float32", "float64"),
             stands_in=0, order=1),
         *(row(f"polyfit {name}", lambda x, y, a, k=options, i=place: pick(np.polyfit(

@@ -11,7 +11,8 @@ import pytest
 
 import tensorgrad as tg
 from case import Case
-from op_cases import CASES
+from op_cases import ONE_OF_EACH
+from standin import StandIn
 from tensorgrad import AnomalyError, Tensor, Value, detect_anomaly, nn
 
 INF = np.inf
@@ -190,6 +191,14 @@ def test_other_kinds_of_arrays() -> None:
     assert "gave (inf+" in error_of(lambda: Tensor([1e308 + 1j]) * 10)
 
 
+def test_other_array_types() -> None:
+    x = tg.as_tensor(StandIn(np.array([1.0, 0.0]))).requires_grad_()
+    with detect_anomaly():
+        (np.exp(x) * x).sum().backward(StandIn(np.ones(())))
+    assert "at index (1,) of finite operands" in error_of(np.log, x)
+    assert "the gradient of sqrt" in error_of(np.sqrt(x).backward, StandIn(np.ones(2)))
+
+
 # --- backwards ------------------------------------------------------------------------------------
 
 
@@ -265,7 +274,7 @@ def test_interior_gradients_wait_for_the_end_of_the_pass() -> None:
     assert y._node.grad is None
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=lambda case: case.name)
 def test_every_row_passes_with_the_same_bits(case: Case) -> None:
     """Regular points are no anomaly, and the mode changes no gradient."""
     xs = [Tensor(array) for array in case.draw()]

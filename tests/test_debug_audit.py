@@ -9,7 +9,8 @@ import pytest
 
 import tensorgrad as tg
 from case import Case
-from op_cases import CASES
+from op_cases import ONE_OF_EACH
+from standin import StandIn
 from tensorgrad import AnomalyError, Tensor, Value, nn
 from tensorgrad.op import op
 from tensorgrad.ops import elementwise
@@ -27,7 +28,7 @@ EACH_IN_ITS_DTYPES = pytest.mark.parametrize(
     ("case", "dtype"),
     [
         pytest.param(case, dtype, id=f"{case.name}-{dtype}")
-        for case in CASES
+        for case in ONE_OF_EACH
         for dtype in case.dtypes
     ],
 )
@@ -42,7 +43,7 @@ def test_little_is_left_unchecked() -> None:
     """At regular points, with inputs that are kept or can be computed again."""
     said = [
         text
-        for case in CASES
+        for case in ONE_OF_EACH
         for text in audits(case.function(*(Tensor(array) for array in case.draw()), *case.data))
     ]
     unchecked = [t for t in said if not t.startswith("checked") and "was not kept" not in t]
@@ -281,6 +282,13 @@ def test_a_forward_of_single_precision_is_checked_in_it() -> None:
     wrong = op(forward, lambda g, _out, x: g * x, name="wrong")
     with pytest.raises(AnomalyError, match="rule of wrong"):
         audits(apply(wrong, x))
+
+
+def test_other_array_types_are_not_checked() -> None:
+    x = tg.as_tensor(StandIn(np.ones(2))).requires_grad_()
+    steps = list(np.exp(x).backward_steps(StandIn(np.ones(2)), audit=True))
+    assert steps[0].audit == ("not checked: operand 0 is a StandIn",)
+    assert isinstance(x.grad, StandIn)
 
 
 def test_inputs_without_a_rule() -> None:

@@ -23,7 +23,9 @@ def floating(value: Any) -> bool:
 
 def first_index(bad: Any) -> tuple[int, ...]:
     """Return the index of the first True element."""
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
+    if isinstance(bad, (np.ndarray, np.generic)):
+        return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+    return next(index for index in np.ndindex(*bad.shape) if bad[index])  # another array type
 
 
 def at(index: tuple[int, ...]) -> str:

@@ -139,7 +139,7 @@ def _public(
 
 def _copied(g: Any) -> Array:
     """Return a gradient that shares memory with nothing, as an array."""
-    copied: Array = np.array(conjugate(g))
+    copied: Array = np.copy(conjugate(g))
     return copied
 
 
