@@ -467,9 +467,16 @@ def accumulate(grads: Gradients, seed: Any) -> None:
             if node.reached:
                 node.grad += g
                 continue
-            # The law of rules: what a rule returns is g itself, a view of g, or new.  A 0-d g may
-            # be the gradient of an interior number as well.
-            shared = id(g) in given or not g.shape or getattr(g, "base", None) is not None
-            given.add(id(g))
-            node.grad = g.copy() if shared else g
+            node.grad = unshared(g, given)
             node.reached = True
+
+
+def unshared(g: Any, given: set[int]) -> Any:
+    """Return `g`, or a copy where somebody else may hold its memory; note its id in `given`.
+
+    By the law of rules, what a rule returns is its cotangent itself, a view of it, or new.  A 0-d
+    `g` may be the gradient of an interior number as well.
+    """
+    shared = id(g) in given or not g.shape or getattr(g, "base", None) is not None
+    given.add(id(g))
+    return g.copy() if shared else g

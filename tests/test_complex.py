@@ -464,7 +464,9 @@ def test_real_activations(name: str) -> None:
         getattr(tg, name)(Tensor(Z))
 
 
-@pytest.mark.parametrize("f", [np.fft.rfft, np.fft.ihfft, np.floor, np.arctan2], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "f", [np.fft.rfft, np.fft.ihfft, np.floor, np.arctan2], ids=lambda f: f.__name__
+)
 def test_what_numpy_refuses(f: Callable[..., Any]) -> None:
     arguments = (Z, X) if f is np.arctan2 else (Z,)
     with pytest.raises(TypeError) as theirs:

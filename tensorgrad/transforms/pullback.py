@@ -117,10 +117,11 @@ def gradients(
     else:
         grads = pulled(node, wanted, seed(node, gradient, create_graph))
     results = []
+    given = {id(gradient)}
     for position, (tensor, found) in enumerate(zip(tensors, nodes, strict=True)):
         if found is not None and found in grads:
             # Neither may be the seed itself, or the gradient of another input.
-            result = grads[found].clone() if create_graph else _own(grads[found])
+            result = grads[found].clone() if create_graph else _own(grads[found], given)
         elif allow_unused:
             zeros = np.zeros_like(tensor.data)
             result = made(Tensor, zeros) if create_graph else zeros
@@ -169,8 +170,9 @@ def pulled_back(
         grads = pulled(root._node, set(nodes), seed(root._node, gradient, create_graph))
     if not create_graph:
         # [()] turns a 0-d array into the scalar that NumPy's own functions return.
+        given = {id(gradient)}
         return [
-            _own(grads[node])[()] if node in grads else np.zeros(node.shape, node.dtype)[()]
+            _own(grads[node], given)[()] if node in grads else np.zeros(node.shape, node.dtype)[()]
             for node in nodes
         ]
     with enable_grad():
@@ -180,9 +182,9 @@ def pulled_back(
         ]
 
 
-def _own(g: Any) -> Array:
-    """Return a gradient that shares memory with nothing."""
-    return g.copy() if g.shape else g.reshape(()).copy()  # type: ignore[no-any-return]
+def _own(g: Any, given: set[int]) -> Array:
+    """Return a gradient as an array that shares memory with none of those in `given`."""
+    return backprop.unshared(g, given) if g.shape else g.reshape(()).copy()  # type: ignore[no-any-return]
 
 
 def lift(node: Node, value: Any) -> Tensor:
