@@ -15,7 +15,7 @@ from ..creation import full, full_like, ones_like, zeros_like
 from ..ops import shape as shape_ops
 from ..tensor import Tensor, apply, as_tensor
 from .joining import joined
-from .table import implements, no_gradient
+from .table import Support, implements, no_gradient
 
 
 def _constant(create: Callable[..., Any]) -> Callable[..., Tensor]:
@@ -42,13 +42,13 @@ for _create in (
     np.tri,
     np.zeros,
 ):
-    implements(_create)(_constant(_create))
-implements(np.zeros_like)(zeros_like)
-implements(np.ones_like)(ones_like)
+    implements(_create, support=Support.NO_GRADIENT)(_constant(_create))
+implements(np.zeros_like, support=Support.NO_GRADIENT)(zeros_like)
+implements(np.ones_like, support=Support.NO_GRADIENT)(ones_like)
 implements(np.full_like)(full_like)
 
 
-@implements(np.empty_like)
+@implements(np.empty_like, support=Support.NO_GRADIENT)
 def empty_like(
     prototype: Any,
     /,
