@@ -251,7 +251,7 @@ def _gauged(gv: Any, v: Any) -> Any:
         return gv - v * length
     real = np.where(np.imag(v) == 0, np.real(v), 0.0)
     size = np.abs(real)
-    held = size == np.max(size, axis=-2, keepdims=True)
+    held = size == np.max(size, axis=-2, keepdims=True, initial=0.0)  # of nothing as well
     ties = np.sum(held, axis=-2, keepdims=True, dtype=real.dtype)
     share = held / np.where(held, real, 1.0) / ties
     return gv - v * np.real(length) - 1j * (share * np.imag(length))
