@@ -86,7 +86,7 @@ def backpropagate(
     order = topological_order(root)
     useful = None if wanted is None else _useful(order, wanted)
     run = _Pass(order, wanted, useful, lift, lower)
-    watching = watchers()
+    watching = [watcher for watcher in watchers() if watcher.careful]
     with np.errstate(all="ignore"):
         seed = conjugate(seed)
         grads = run.plain({root: seed}) if not watching else {}
@@ -114,7 +114,8 @@ def walk(root: Node, seed: Any) -> Walk:
         The gradients of the leaves.  Those that interior nodes keep are assigned at the end.
     """
     run = _Pass(topological_order(root), None, None, None, lambda g: g)
-    steps = run.careful({root: conjugate(seed)}, watchers(), shown=True)
+    watching = [watcher for watcher in watchers() if watcher.careful]
+    steps = run.careful({root: conjugate(seed)}, watching, shown=True)
     while True:
         try:
             with np.errstate(all="ignore"):  # but not while the caller looks at a step
@@ -445,7 +446,10 @@ def _check_unchanged(node: Node) -> None:
 
 
 def _has_nan(g: Any) -> bool:
-    """Tell whether an array or a scalar contains NaN."""
+    """Tell whether an array or a scalar contains NaN; an array type may have a way of its own."""
+    hook = getattr(type(g), "__has_nan__", None)
+    if hook is not None:
+        return bool(hook(g, _has_nan))
     if not g.shape:
         return bool(g != g)
     # Both hand NaN through in one read.  The sum of squares starts sooner, the maximum is faster: a

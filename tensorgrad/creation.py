@@ -13,6 +13,7 @@ import numpy as np
 
 from ._typing import ArrayLike, DTypeLike, SeedLike, ShapeLike
 from .arguments import plain, records, varargs
+from .graph import draw
 from .handle import differentiable
 from .ops import spacing
 from .random import as_generator
@@ -314,8 +315,8 @@ def rand(*shape: ShapeLike, rng: SeedLike | None = None, dtype: DTypeLike = None
     >>> tg.rand(2, 3, rng=0).shape
     (2, 3)
     """
-    drawn = as_generator(rng).random(varargs(shape))
-    return as_tensor(np.asarray(drawn).astype(dtype or get_default_dtype()))
+    drawn = draw(as_generator(rng), "random", varargs(shape))
+    return as_tensor(drawn.astype(dtype or get_default_dtype()))
 
 
 def randn(*shape: ShapeLike, rng: SeedLike | None = None, dtype: DTypeLike = None) -> Tensor:
@@ -327,5 +328,5 @@ def randn(*shape: ShapeLike, rng: SeedLike | None = None, dtype: DTypeLike = Non
     >>> tg.randn(4, rng=0).shape
     (4,)
     """
-    drawn = as_generator(rng).standard_normal(varargs(shape))
-    return as_tensor(np.asarray(drawn).astype(dtype or get_default_dtype()))
+    drawn = draw(as_generator(rng), "standard_normal", varargs(shape))
+    return as_tensor(drawn.astype(dtype or get_default_dtype()))

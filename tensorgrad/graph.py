@@ -181,6 +181,9 @@ def topological_order(root: Node) -> list[Node]:
 class Watcher:
     """A recording mode that is told of each node and of each pass; anomaly detection is one."""
 
+    careful = True
+    """Whether passes run node by node under its eyes; if not, it sees what is recorded only."""
+
     def record(self, node: Node, inputs: Sequence[Any], out: Any) -> None:
         """Take note of a node just made from `inputs`, with the result `out`."""
 
@@ -195,6 +198,9 @@ class Watcher:
 
     def after_pass(self, grads: dict[Node, Any]) -> None:
         """Take note of the gradients that a pass is about to hand out."""
+
+    def draw(self, generator: Any, method: str, args: Any, params: dict[str, Any]) -> Any:
+        """Draw random numbers in a way of its own; None leaves it to the generator."""
 
 
 # The modes entered and not yet left, innermost last: False (recording is off), True, or a Watcher.
@@ -216,6 +222,15 @@ def watchers() -> list[Watcher]:
     """
     found = [mode for mode in _modes.get() if isinstance(mode, Watcher)]
     return found if len(found) < 2 else list(dict.fromkeys(found))
+
+
+def draw(generator: np.random.Generator, method: str, *args: Any, **params: Any) -> Any:
+    """Draw random numbers, by `getattr(generator, method)`, so that watchers know of it."""
+    for watcher in watchers():
+        drawn = watcher.draw(generator, method, args, params)
+        if drawn is not None:
+            return drawn
+    return getattr(generator, method)(*args, **params)
 
 
 class ModeSwitch:

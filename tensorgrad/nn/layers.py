@@ -15,6 +15,7 @@ import numpy as np
 
 from .._typing import Array, ArrayLike, DTypeLike, SeedLike
 from ..creation import get_default_dtype
+from ..graph import draw
 from ..ops import fused
 from ..random import as_generator
 from ..tensor import Tensor, apply, as_tensor
@@ -126,8 +127,8 @@ def dropout(x: ArrayLike, p: float = 0.5, training: bool = True, *, rng: SeedLik
 def _keep(shape: tuple[int, ...], p: float, rng: np.random.Generator) -> Any:
     """Draw a mask that is False with probability `p`."""
     if (256 * p).is_integer():  # exact in bytes, which cost a third of floats: p = 0.5, 0.25, ...
-        return rng.integers(0, 256, shape, dtype=np.uint8) >= int(256 * p)
-    return rng.random(shape, dtype=np.float32) >= p
+        return draw(rng, "integers", 0, 256, shape, dtype=np.uint8) >= int(256 * p)
+    return draw(rng, "random", shape, dtype=np.float32) >= p
 
 
 def _probability(p: float) -> float:

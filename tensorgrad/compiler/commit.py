@@ -1,0 +1,100 @@
+"""Commit: what is changed outside comes last, so that an error on the way changes nothing.
+
+Floor: compiler, above `program`.  Where nobody else looks, new values are computed right where they
+are to be stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .program import Array, Home, Instruction, Kind, Program
+
+_SAFE = {Kind.ELEMENTWISE, Kind.CHAIN, Kind.VIEW}
+"""What cannot fail once all shapes are known."""
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """The instructions of a program, in two parts."""
+
+    before: list[Instruction]
+    """They change nothing outside."""
+    commit: list[Instruction]
+    """They run to the end, whatever happens."""
+    in_place: dict[Array, Array]
+    """What is computed right where it is stored, and where that is."""
+    copied: list[tuple[Array, Array]]
+    """The other stores: where to, and what."""
+
+    @property
+    def instructions(self) -> list[Instruction]:
+        """All of them."""
+        return [*self.before, *self.commit]
+
+
+def ordered(program: Program) -> Ordered:
+    """Put what changes something outside behind all the rest."""
+    makers = program.makers()
+    candidates = {
+        value: target
+        for target, value in program.stores
+        if _fits(target, value, makers.get(value)) and value not in program.kept
+    }
+    while True:
+        commit = _behind(program, candidates)
+        bad = _read_too_late(program, candidates, commit)
+        if any(i.kind not in _SAFE for i in commit):
+            bad = set(candidates)
+        if not bad:
+            break
+        candidates = {value: target for value, target in candidates.items() if value not in bad}
+    chosen = set(map(id, commit))
+    return Ordered(
+        [i for i in program.instructions if id(i) not in chosen],
+        commit,
+        candidates,
+        [(target, value) for target, value in program.stores if value not in candidates],
+    )
+
+
+def _fits(target: Array, value: Array, maker: Instruction | None) -> bool:
+    """Tell whether a value can be computed where it is stored."""
+    return (
+        maker is not None
+        and maker.kind in (Kind.ELEMENTWISE, Kind.CHAIN)
+        and bool(target.shape)
+        and target.storage.home is Home.CAPTURED
+        and not value.storage.written
+        and (target.shape, target.dtype, target.strides) == (value.shape, value.dtype, value.strides)
+    )
+
+
+def _behind(program: Program, candidates: dict[Array, Array]) -> list[Instruction]:
+    """List the instructions that store in place, and all that need what they compute."""
+    late: list[Instruction] = []
+    arrays: set[Array] = set(candidates)
+    for instruction in program.instructions:
+        outputs = instruction.outputs
+        if any(a in arrays for a in (*instruction.inputs, *outputs)):
+            late.append(instruction)
+            arrays.update(outputs)
+    return late
+
+
+def _read_too_late(
+    program: Program, candidates: dict[Array, Array], commit: list[Instruction]
+) -> set[Array]:
+    """Return the values that would be stored before somebody has read what was there."""
+    bad = set()
+    for value, target in candidates.items():
+        stored = False
+        for instruction in commit:
+            reads = [a for a in instruction.inputs if a.storage is target.storage]
+            if value in instruction.outputs:
+                # Element by element, an operation may write where it reads.
+                stored = True
+                reads = [a for a in reads if a is not target]
+            if stored and reads:
+                bad.add(value)
+    return bad

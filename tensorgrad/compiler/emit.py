@@ -1,0 +1,375 @@
+"""Emit: writes a program as straight-line Python over NumPy.
+
+Floor: compiler, above `memory` and `names`.  The text has one function, `prepare`, which takes what
+is captured, makes the buffers and resolves the views once, and returns `step`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from ..graph import clock
+from .commit import Ordered
+from .memory import Memory
+from .names import Names, hint, symbol
+from .program import GETITEM, SETITEM, Array, Home, Instruction, Kind, Method, Phase, Place, Program
+from .record import Recording, Slot
+from .tape import ASTYPE, COPY, Draw, equal
+from .traced import Attribute
+
+MISSED = object()
+"""What `step` returns when the call is not like the recording: nothing has been changed then."""
+
+
+@dataclass
+class Code:
+    """What was written."""
+
+    source: str
+    bound: dict[str, Any]
+    """What the names in it stand for."""
+
+
+def emit(recording: Recording, program: Program, order: Ordered, memory: Memory) -> Code:
+    """Write a program."""
+    return _Writer(recording, program, order, memory).written()
+
+
+class _Writer:
+    """The state of writing: the lines of both functions, and what is known."""
+
+    def __init__(
+        self, recording: Recording, program: Program, order: Ordered, memory: Memory
+    ) -> None:
+        self.recording = recording
+        self.program = program
+        self.order = order
+        self.memory = memory
+        self.names = Names()
+        self.prepared: list[str] = []
+        self.lines: list[str] = []
+        self.indent = 2
+        self.names.bound["MISSED"] = MISSED
+        self._pools: dict[int, str] = {}
+        self._made: set[Array] = set()
+        self._numbers: set[Array] = set()
+        self._place: tuple[Any, ...] = ()
+        self._errstate: Any = None
+        self._parts: dict[Array, str] = {}
+
+    # --- the whole --------------------------------------------------------------------------------
+
+    def written(self) -> Code:
+        """Write both functions."""
+        for leaf, _, label in self.recording.leaves:
+            self._name_gradients(leaf, label)
+        captured = [self.names.of(a) for a in self.program.captured]
+        arguments = [self.names.of(a) for a in self.program.arguments]
+        for instruction in self.order.before:
+            self._instruction(instruction)
+        self._commit()
+        self._set()
+        returned = self.program.results[: self.recording.returned]
+        results = [self._returned(a) for a in returned]
+        self._line(f"return {self._tuple(results)}")
+        head = [
+            f"def prepare({', '.join(captured)}):",
+            *self.prepared,
+            "",
+            f"    def step({', '.join(arguments)}):",
+        ]
+        kept = [self.names.of(a) for a in self._readable()]
+        tail = ["", f"    return step, {self._tuple(kept)}", ""]
+        return Code("\n".join([*head, *self.lines, *tail]), self.names.bound)
+
+    def _readable(self) -> list[Array]:
+        """List the arrays of fixed memory that stay readable after a call, and what holds them."""
+        arrays = [a for a in dict.fromkeys(self.program.kept) if self.memory.fixed(a)]
+        parts = (self.memory.part_of.get(a.storage) for a in arrays)
+        return list(dict.fromkeys([*arrays, *(part[0] for part in parts if part)]))
+
+    def _name_gradients(self, leaf: Any, label: str) -> None:
+        for slot, value in self.recording.sets:
+            if slot.holder is leaf and slot.name == "grad" and isinstance(value, Array):
+                value = self._renamed(value)
+                value.label = value.label or f"{label or 'x'}.grad"
+
+    def _renamed(self, array: Array) -> Array:
+        """Return what the passes have put in place of an array of the recording."""
+        return self.recording.final.get(array, array)
+
+    @staticmethod
+    def _tuple(items: Sequence[str]) -> str:
+        return f"({', '.join(items)},)" if items else "()"
+
+    def _line(self, text: str, neutral: bool = False) -> None:
+        del neutral
+        self.lines.append("    " * (self.indent + (self._errstate is not None)) + text)
+
+    # --- arrays -----------------------------------------------------------------------------------
+
+    def read(self, array: Array) -> str:
+        """Return the name of an array that is about to be read."""
+        home = array.storage.home
+        if home is Home.CONSTANT:
+            return self._constant(array)
+        if home is Home.CAPTURED and not array.shape and array.value is not None:
+            return self._number(array)
+        return self.names.of(array)
+
+    def _constant(self, array: Array) -> str:
+        if array.shape:
+            return self.names.bind(array.value, array.label or "constant")
+        value = array.value[()]
+        return self.names.bind(array.value, "number") if value is None else self._scalar(array, value)
+
+    def _scalar(self, array: Array, value: Any) -> str:
+        """Bind a constant as a NumPy scalar."""
+        name = self.names.of(array, "number")
+        self.names.bound[name] = value
+        return name
+
+    def _number(self, array: Array) -> str:
+        """Read a captured number once, at its first use."""
+        name = f"{self.names.of(array)}_now"
+        if array not in self._numbers:
+            self._numbers.add(array)
+            self._line(f"{name} = {self.names.of(array)}[()]")
+        return name
+
+    def _buffer(self, array: Array, suggestion: str) -> str:
+        """Make an array of fixed memory, once, and return its name."""
+        name = self.names.of(array, suggestion)
+        if array in self._made:
+            return name
+        self._made.add(array)
+        storage = array.storage
+        if storage in self.memory.stored_in:
+            self.names.same(array, self.memory.stored_in[storage])
+            return self.names.of(array)
+        shape, dtype = array.shape, f"np.{array.dtype.name}"
+        if storage in self.memory.part_of:
+            joined, start = self.memory.part_of[storage]
+            whole = self._buffer(joined, "joined")
+            part = f"{whole}[{start}:{start + array.size}]"
+            self._prepare(f"{name} = {part}" + (f".reshape({shape})" if len(shape) != 1 else ""))
+            return name
+        pool = self._pools.setdefault(self.memory.pool_of[storage], "")
+        if not pool and array.contiguous:
+            self._pools[self.memory.pool_of[storage]] = name
+            self._prepare(f"{name} = np.empty({shape}, {dtype})")
+            return name
+        if not pool:
+            pool = self._pools[self.memory.pool_of[storage]] = self.names.new("memory")
+            self._prepare(f"{pool} = np.empty({array.nbytes}, np.uint8)")
+        strides = "" if array.contiguous else f", 0, {array.strides}"
+        self._prepare(f"{name} = np.ndarray({shape}, {dtype}, {pool}{strides})")
+        return name
+
+    def _prepare(self, text: str) -> None:
+        self.prepared.append(f"    {text}")
+
+    def _returned(self, array: Array) -> str:
+        """Write a result; what the next call would overwrite is copied."""
+        name = self.read(array)
+        return f"{name}.copy()" if self.memory.fixed(array) else name
+
+    # --- instructions -----------------------------------------------------------------------------
+
+    def _instruction(self, instruction: Instruction) -> None:
+        """Write one instruction, under a comment that says where it comes from."""
+        if instruction.kind is Kind.VIEW and self.memory.fixed(instruction.out):
+            self._fixed_view(instruction)
+            return
+        self._at(instruction.place)
+        writer = getattr(self, f"_{instruction.kind.value}")
+        writer(instruction)
+
+    def _at(self, place: Place) -> None:
+        """Begin a new part: its errors are handled as they were, and a comment names its line."""
+        if place.errstate != self._errstate and (place.file or place.errstate):
+            self._errstate = place.errstate
+            if place.errstate is not None:
+                errors = ", ".join(f"{key}={value!r}" for key, value in place.errstate)
+                if len({value for _, value in place.errstate}) == 1:
+                    errors = f"all={place.errstate[0][1]!r}"
+                self.lines.append("    " * self.indent + f"with np.errstate({errors}):")
+        where = (place.phase, place.file, place.line)
+        if place.file and where != self._place:
+            self._place = where
+            phase = "" if place.phase is Phase.FORWARD else f"{place.phase.name.lower()} of "
+            self._line(f"# {phase}{PurePath(place.file).name}:{place.line}: {place.text}")
+
+    def _fixed_view(self, instruction: Instruction) -> None:
+        """Resolve a view once."""
+        for array in instruction.inputs:
+            if array.storage.home is Home.MADE and self.memory.fixed(array):
+                self._buffer(array, "x")
+        out = instruction.out
+        if out.storage in self.memory.part_of or out in self._made:
+            pass
+        text = self._call_text(instruction)
+        self._made.add(out)
+        self._prepare(f"{self.names.of(out, hint(instruction.function))} = {text}")
+
+    def _view(self, instruction: Instruction) -> None:
+        self._assign(instruction, self._call_text(instruction))
+
+    def _call(self, instruction: Instruction) -> None:
+        self._assign(instruction, self._call_text(instruction))
+        for out in instruction.outputs:
+            name = self.names.of(out)
+            dtype = self.names.value(out.dtype, self.read)
+            self._line(f"if {name}.shape != {out.shape} or {name}.dtype != {dtype}:")
+            self._line("    return MISSED")
+
+    def _assign(self, instruction: Instruction, text: str) -> None:
+        """Write `name = text`, for each of several results."""
+        out = instruction.out
+        if isinstance(out, Array):
+            self._line(f"{self.names.of(out, hint(instruction.function))} = {text}")
+            return
+        name = self.names.new(hint(instruction.function))
+        self._line(f"{name} = {text}")
+        self._unpack(out, name, name)
+
+    def _unpack(self, tree: Any, text: str, suggestion: str) -> None:
+        for i, item in enumerate(tree):
+            if isinstance(item, Array):
+                self._line(f"{self.names.of(item, suggestion)} = {text}[{i}]")
+            elif isinstance(item, (tuple, list)):
+                self._unpack(item, f"{text}[{i}]", suggestion)
+
+    def _call_text(self, instruction: Instruction, out: str = "") -> str:
+        """Write the call itself."""
+        function, args = instruction.function, instruction.args
+        if function == GETITEM:
+            return f"{self.read(args[0])}[{self.names.key(args[1], self.read)}]"
+        given = [self.names.value(a, self.read) for a in args]
+        given += [f"{k}={self.names.value(v, self.read)}" for k, v in instruction.params.items()]
+        if out:
+            given.append(f"out={out}")
+        if isinstance(function, Attribute):
+            return f"{given[0]}.{function.name}"
+        if isinstance(function, Method):
+            return f"{given[0]}.{function.name}({', '.join(given[1:])})"
+        return f"{self.names.function(function)}({', '.join(given)})"
+
+    def _elementwise(self, instruction: Instruction) -> None:
+        out = instruction.out
+        if not out.shape:
+            self._line(f"{self.names.of(out, hint(instruction.function))} = {self._expression(instruction)}")
+            return
+        if not self.memory.fixed(out):
+            self._assign(instruction, self._call_text(instruction))
+            return
+        into = self._buffer(out, hint(instruction.function))
+        if instruction.function in (ASTYPE, COPY):
+            casting = ', casting="unsafe"' if instruction.function == ASTYPE else ""
+            self._line(f"np.copyto({into}, {self.read(instruction.args[0])}{casting})")
+            return
+        self._line(self._call_text(instruction, into))
+
+    def _expression(self, instruction: Instruction) -> str:
+        """Write an operation on single numbers, which is ten times faster with an operator."""
+        sign = symbol(instruction.function)
+        if sign is None or instruction.params:
+            return self._call_text(instruction)
+        x, y = (self.names.value(a, self.read) for a in instruction.args)
+        return f"{x} {sign} {y}"
+
+    def _reduction(self, instruction: Instruction) -> None:
+        self._with_out(instruction)
+
+    def _product(self, instruction: Instruction) -> None:
+        self._with_out(instruction)
+
+    def _with_out(self, instruction: Instruction) -> None:
+        out = instruction.out
+        if out.shape and self.memory.fixed(out):
+            into = self._buffer(out, hint(instruction.function))
+            self._line(self._call_text(instruction, into))
+        else:
+            self._assign(instruction, self._call_text(instruction))
+
+    def _join(self, instruction: Instruction) -> None:
+        out = instruction.out
+        if not self.memory.fixed(out):
+            self._assign(instruction, self._call_text(instruction))
+            return
+        into, start = self._buffer(out, "joined"), 0
+        for part in instruction.args[0]:
+            if self.memory.part_of.get(part.storage, (None, 0)) != (out, start):
+                piece = self.names.new(f"{into}_part")
+                self._prepare(f"{piece} = {into}[{start}:{start + part.size}]")
+                self._line(f"np.copyto({piece}, {self.read(part)})")
+            start += part.size
+
+    def _write(self, instruction: Instruction) -> None:
+        target, *rest = instruction.args
+        if instruction.function == SETITEM:
+            key = self.names.key(rest[0], self.read)
+            self._line(f"{self.names.of(target)}[{key}] = {self.names.value(rest[1], self.read)}")
+        else:
+            self._line(self._call_text(instruction))
+
+    def _draw(self, instruction: Instruction) -> None:
+        draw: Draw = instruction.function
+        generator = self.names.bind(draw.generator, "generator")
+        given = [self.names.value(a, self.read) for a in instruction.args]
+        given += [f"{k}={self.names.value(v, self.read)}" for k, v in instruction.params.items()]
+        self._line(f"{self.names.of(instruction.out, draw.method)} = {generator}.{draw.method}({', '.join(given)})")
+
+    def _expect(self, instruction: Instruction) -> None:
+        value, *seen = (self.names.value(a, self.read) for a in instruction.args)
+        if instruction.function is equal:
+            plain = instruction.args[1]
+            if isinstance(plain, (bool, np.bool_)):
+                self._line(f"if {'not ' if plain else ''}{value}:")
+            else:
+                self._line(f"if not {self.names.bind(equal, 'equal')}({value}, {seen[0]}):")
+        else:
+            self._line(f"if {self.names.function(instruction.function)}({value}):")
+        self._line("    return MISSED")
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def _commit(self) -> None:
+        """Write what changes something outside."""
+        for instruction in self.order.commit:
+            self._instruction(instruction)
+        self._errstate = None
+        for target, value in self.order.copied:
+            if target.shape:
+                self._line(f"np.copyto({self.names.of(target)}, {self.read(value)})")
+            else:
+                self._line(f"{self.names.of(target)}[...] = {self.read(value)}")
+
+    def _set(self) -> None:
+        """Write what happens to tensors and leaves."""
+        if self.recording.ticked:
+            self._line(f"now = {self.names.bind(clock, 'clock')}.tick()")
+        for leaf in self.recording.ticked:
+            self._line(f"{self._holder(leaf)}.time = now")
+        for slot, value in self.recording.sets:
+            text = self.read(self._renamed(value)) if isinstance(value, Array) else repr(value)
+            self._line(f"{self._holder(slot.holder)}.{slot.name} = {text}")
+
+    def _holder(self, holder: Any) -> str:
+        """Return the name of a leaf or a tensor."""
+        label = next((label for leaf, t, label in self.recording.leaves if holder in (leaf, t)), "x")
+        return self.names.bind(holder, f"{label}_{'leaf' if hasattr(holder, 'op') else 'tensor'}")
+
+
+def pairs(items: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
+    """Yield neighbours."""
+    return itertools.pairwise(items)
+
+
+__all__ = ["MISSED", "Code", "Slot", "emit"]

@@ -1,0 +1,63 @@
+"""Constants: what is the same at each call is computed once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..program import Array, Home, Instruction, Kind, Program, Storage, replaced
+
+
+def with_constants(program: Program) -> Program:
+    """Run the instructions whose arguments are all constant, and keep the results."""
+    known: dict[Array, Array] = {}
+    kept: list[Instruction] = []
+    for instruction in program.instructions:
+        instruction = instruction.with_inputs(lambda array: known.get(array, array))
+        if _foldable(instruction):
+            value = instruction.function(
+                *replaced(instruction.args, _value), **replaced(instruction.params, _value)
+            )
+            assert isinstance(instruction.out, Array)
+            known[instruction.out] = _constant(value)
+        else:
+            kept.append(_with_numbers(instruction))
+    return program.replaced(known, kept)
+
+
+def _foldable(instruction: Instruction) -> bool:
+    """Tell whether an instruction computes one array, of constants alone."""
+    return (
+        instruction.kind.pure
+        and instruction.kind is not Kind.CHAIN
+        and isinstance(instruction.out, Array)
+        and not instruction.out.storage.written
+        and all(array.constant for array in instruction.inputs)
+    )
+
+
+def _constant(value: Any) -> Array:
+    """Return a value as a constant of a program."""
+    return Array(value, Storage(Home.CONSTANT, value), value=value)
+
+
+def _value(array: Array) -> Any:
+    return array.value
+
+
+def _with_numbers(instruction: Instruction) -> Instruction:
+    """Put one number in place of a constant array that repeats it, in elementwise operations."""
+    out = instruction.out
+    if instruction.kind is not Kind.ELEMENTWISE or len(instruction.inputs) < 2:
+        return instruction
+
+    def number(array: Array) -> Any:
+        if not array.constant or not array.shape or not array.size or any(array.strides):
+            return array
+        others = [a.shape for a in instruction.inputs if a is not array]
+        if np.broadcast_shapes(*others) != out.shape:
+            return array
+        return _constant(array.value[(0,) * len(array.shape)])
+
+    return instruction.with_inputs(number)

@@ -1,0 +1,408 @@
+"""Record: runs a function once, eagerly, on traced arrays; what it does is a program.
+
+Floor: compiler, above `traced` and `discover`.  Nothing that the function can reach is changed: the
+tensors, gradients, states and generators are as before when the recording ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import linecache
+import sys
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from .. import backprop
+from ..graph import Leaf, Node, Watcher, _modes, is_grad_enabled
+from ..handle import Handle
+from ..random import as_generator
+from ..trees import flatten, rebuild
+from .discover import Reach, Spot, discover
+from .errors import CompileError
+from .program import Array, Home, Phase, Place, Program
+from .tape import Tape
+from .traced import _OURS, Traced
+
+_PASS = backprop._Pass.plain.__code__
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An attribute of a tensor or a leaf: what a program reads at each call, or sets at its end."""
+
+    holder: Any
+    name: str
+
+
+@dataclass
+class Result:
+    """One leaf of what the function returned."""
+
+    array: Array | None
+    """None for what is the same object at each call."""
+    value: Any
+    kind: type[Any] | None = None
+    """The class of the tensor, None for an array."""
+    records: bool = False
+
+
+@dataclass
+class Recording:
+    """A program, and what ties it to the world."""
+
+    program: Program
+    fetched: list[Slot]
+    """Where the arguments of the program come from that the caller does not give."""
+    tree: Any
+    results: list[Result]
+    leaves: list[tuple[Leaf, Handle, str]]
+    sets: list[tuple[Slot, Any]]
+    """What is set at the end: an Array, or a plain value."""
+    ticked: list[Leaf]
+    """Leaves whose data were written."""
+    origins: dict[Array, Callable[[], Any]]
+    """How to get each captured array anew."""
+    spots: list[Spot]
+    generators: list[np.random.Generator]
+    returned: int
+    """How many of the program's results the caller gets; the others are set."""
+    final: dict[Array, Array] = field(default_factory=dict)
+    """What the passes have put in place of what is set."""
+
+
+def record(function: Callable[..., Any], args: Any, kwargs: Any, records: bool) -> Recording:
+    """Run a function on traced arrays, and return the program.
+
+    Raises
+    ------
+    CompileError
+        If it looks at a value, or draws random numbers behind our back.
+    """
+    reach = discover(function, (args, kwargs))
+    recorder = Recorder(reach)
+    recorder.generators = list({id(g): g for g in (*reach.generators, as_generator(None))}.values())
+    recorder.start_draws()
+    recorder.take_tensors(args, kwargs)
+    states = [g.bit_generator.state for g in recorder.generators]
+    token = _modes.set((*_modes.get(), recorder) if records else (*_modes.get(), recorder, False))
+    try:
+        with recorder.swapped():
+            args, kwargs = recorder.given((args, kwargs))
+            found = function(*args, **kwargs)
+            recorder.check_draws()
+            return recorder.recording(found)
+    finally:
+        _modes.reset(token)
+        for generator, state in zip(recorder.generators, states, strict=True):
+            generator.bit_generator.state = state
+
+
+class Recorder(Watcher):
+    """Swaps traced arrays in, follows the recording, and reads off what was left behind."""
+
+    careful = False
+
+    def __init__(self, reach: Reach) -> None:
+        self.reach = reach
+        self.generators: list[np.random.Generator] = []
+        self.drawn: dict[int, Any] = {}
+        self.tape = Tape(Traced, self.place)
+        self.places: WeakKeyDictionary[Node, Place] = WeakKeyDictionary()
+        self.errstate = np.geterr()
+        self.leaves: dict[Leaf, _LeafState] = {}
+        self.handles: list[tuple[Handle, Any, Traced]] = []
+        self.tensors: dict[int, tuple[Handle, str]] = {}
+        self.fetched: list[Slot] = []
+        self.inputs: list[Array] = []
+        self.given_tensors: set[int] = set()
+
+    # --- what goes in -----------------------------------------------------------------------------
+
+    def given(self, arguments: Any) -> Any:
+        """Return the caller's arguments with traced arrays in place of arrays."""
+        leaves = flatten(arguments, "")
+        return rebuild(arguments, (self._argument(value, name) for name, value in leaves))
+
+    def take_tensors(self, args: Any, kwargs: Any) -> None:
+        """Note which tensors the caller gives; none may be reached in another way as well."""
+        given = [item for _, item in flatten((args, kwargs), "") if isinstance(item, Handle)]
+        self.given_tensors = {id(tensor) for tensor in given}
+
+    def _argument(self, value: Any, name: str) -> Any:
+        if isinstance(value, (np.ndarray, np.generic)):
+            traced = self.tape.argument(value, f"argument{name}")
+            self.inputs.append(traced.array)
+            return traced
+        if isinstance(value, Handle):
+            self.inputs.append(value._data.array)
+        return value
+
+    @contextlib.contextmanager
+    def swapped(self) -> Generator[None]:
+        """Put traced arrays where the function will find them, and take them out again."""
+        given = set()
+        spots = [(spot, label) for spot, label in self.reach.arrays if _swaps(spot)]
+        try:
+            for tensor, label in self.reach.tensors:
+                self._enter(tensor, label)
+            for spot, label in self.reach.arrays:
+                self.tape.labels.setdefault(id(spot.found), label)
+            for spot, label in spots:
+                if isinstance(spot.holder, dict) and "__builtins__" in spot.holder:
+                    continue
+                spot.holder[spot.key] = self.tape.capture(spot.found, label)
+                given.add(spot)
+            yield
+        finally:
+            for spot in given:
+                spot.holder[spot.key] = spot.found
+            for tensor, data, _ in self.handles:
+                tensor._data = data
+            for leaf, state in self.leaves.items():
+                state.restore(leaf)
+
+    def _enter(self, tensor: Handle, label: str) -> None:
+        """Give a tensor a traced array, and its leaf as well."""
+        data, node = tensor._data, tensor._node
+        if node is not None and not isinstance(node, Leaf):
+            raise CompileError(
+                f"a compiled function reaches a result of {node.op and node.op.name} that has a "
+                "graph outside: give x.detach(), or compute it inside"
+            )
+        if id(tensor) in self.given_tensors:
+            traced = self.tape.argument(data, label)
+        elif isinstance(data, np.ndarray):
+            traced = self.tape.capture(data, label)
+        else:
+            traced = self.tape.argument(data, label)
+            self.fetched.append(Slot(tensor, "_data"))
+            self.inputs.append(traced.array)
+        self.handles.append((tensor, data, traced))
+        tensor._data = traced
+        leaf = tensor._leaf()
+        if leaf is not None and leaf not in self.leaves:
+            self.leaves[leaf] = _LeafState(leaf, tensor, label)
+            leaf.out = traced
+            if leaf.grad is not None:  # another array at each call
+                leaf.grad = self.leaves[leaf].traced = self.tape.argument(leaf.grad, f"{label}.grad")
+            leaf.__class__ = _WatchedLeaf
+            _watched[leaf] = self.leaves[leaf]
+
+    # --- what happens -----------------------------------------------------------------------------
+
+    def record(self, node: Node, inputs: Sequence[Any], out: Any) -> None:
+        """Remember where a node was recorded; adopt a tensor that nobody had found."""
+        self.places[node] = self.place()
+        for parent in node.parents:
+            if isinstance(parent, Leaf) and parent not in self.leaves:
+                handle = None if parent.handle is None else parent.handle()
+                if handle is not None and not isinstance(parent.out, Traced):
+                    raise CompileError(
+                        f"a compiled function uses a tensor of shape {parent.shape} that is not "
+                        "reachable from it by closures, globals, arguments or attributes: pass it "
+                        "as an argument"
+                    )
+
+    def draw(self, generator: Any, method: str, args: Any, params: dict[str, Any]) -> Any:
+        """Draw, and remember the state afterwards."""
+        if not any(g is generator for g in self.generators):
+            return None  # made by the function itself: drawn once, like all that it computes alone
+        self._check_draw(generator)
+        traced = self.tape.draw(generator, method, args, params)
+        self.drawn[id(generator)] = generator.bit_generator.state
+        return traced
+
+    def _check_draw(self, generator: Any) -> None:
+        expected = self.drawn.get(id(generator))
+        if expected is not None and not _same(generator.bit_generator.state, expected):
+            raise CompileError(
+                "a compiled function draws random numbers from a generator by itself, which would "
+                "be the same numbers at each call: draw outside and pass them in, or use tg.rand, "
+                "tg.randn or nn.Dropout with rng="
+            )
+
+    def check_draws(self) -> None:
+        """Raise if a generator has moved without a draw that was recorded."""
+        for generator in self.generators:
+            self._check_draw(generator)
+
+    def start_draws(self) -> None:
+        """Remember where the generators stand."""
+        self.drawn = {id(g): g.bit_generator.state for g in self.generators}
+
+    def place(self) -> Place:
+        """Return where the user's code is, and in which part of a step."""
+        phase, user = Phase.FORWARD, None
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None:
+            code = frame.f_code
+            if code is _PASS:
+                phase = Phase.BACKWARD
+                known = self.places.get(frame.f_locals.get("node"))
+                if known is not None:
+                    return Place(phase, known.file, known.line, known.text, self._errors())
+            elif phase is Phase.FORWARD and "/optim/" in code.co_filename:
+                phase = Phase.UPDATE
+            if user is None and not code.co_filename.startswith(_OURS):
+                user = frame
+                break
+            frame = frame.f_back
+        if user is None:
+            return Place(phase, errstate=self._errors())
+        file, line = user.f_code.co_filename, user.f_lineno
+        text = linecache.getline(file, line).strip()
+        return Place(phase, file, line, text, self._errors())
+
+    def _errors(self) -> tuple[tuple[str, str], ...] | None:
+        now = np.geterr()
+        return None if now == self.errstate else tuple(sorted(now.items()))
+
+    # --- what comes out ---------------------------------------------------------------------------
+
+    def recording(self, found: Any) -> Recording:
+        """Read off the program and what ties it to the world."""
+        owned = {id(tensor) for tensor, _, _ in self.handles}
+        results = [self._result(value, owned) for _, value in flatten(found, "")]
+        sets: list[tuple[Slot, Any]] = []
+        ticked = []
+        spots = list(self.reach.spots)
+        for leaf, state in self.leaves.items():
+            if state.traced is not None and "grad" in state.read:
+                self.fetched.append(Slot(leaf, "grad"))
+                self.inputs.append(state.traced.array)
+            spots += state.spots(leaf)
+            sets += state.changes(leaf, self.tape)
+            if leaf.time != state.time:
+                ticked.append(leaf)
+        kept = [value for _, value in sets if isinstance(value, Array)]
+        rebound = []
+        for tensor, _data, traced in self.handles:
+            if tensor._data is not traced:
+                array = self.tape.read(tensor._data)
+                sets.append((Slot(tensor, "_data"), array))
+                rebound.append(array)
+                if traced.array.value is not None:  # fetched at each call from now on
+                    self._fetch(tensor, traced)
+        stores = self.tape.stores()
+        program = Program(
+            self.tape.instructions,
+            self.inputs,
+            [a for a in self.tape.captured if a.storage.home is Home.CAPTURED],
+            stores,
+            [r.array for r in results if r.array is not None] + rebound,
+            kept,
+        )
+        return Recording(
+            program, self.fetched, found, results,
+            [(leaf, s.tensor, s.label) for leaf, s in self.leaves.items()],
+            sets, ticked, self._origins(), spots, self.generators, len(program.results) - len(rebound),
+        )  # fmt: skip
+
+    def _fetch(self, tensor: Handle, traced: Traced) -> None:
+        """Make a captured array one that is looked up at each call."""
+        traced.array.storage.home = Home.ARGUMENT
+        traced.array.value = None
+        self.fetched.append(Slot(tensor, "_data"))
+        self.inputs.append(traced.array)
+
+    def _origins(self) -> dict[Array, Callable[[], Any]]:
+        """Return how to look up each captured array."""
+        origins: dict[Array, Callable[[], Any]] = {}
+        for spot, _ in self.reach.arrays:
+            traced = self.tape._known.get(id(spot.found))
+            if traced is not None:
+                origins[traced.array] = spot.current
+        for tensor, _, traced in self.handles:
+            origins[traced.array] = lambda tensor=tensor: tensor._data
+        return origins
+
+    def _result(self, value: Any, owned: set[int]) -> Result:
+        if isinstance(value, Traced):
+            return Result(self.tape.read(value), None)
+        if isinstance(value, Handle) and id(value) not in owned and isinstance(value._data, Traced):
+            records = value._node is not None
+            return Result(self.tape.read(value._data), None, type(value), records)
+        return Result(None, value)
+
+
+class _LeafState:
+    """A leaf as it was before the recording, and what was read of that."""
+
+    def __init__(self, leaf: Leaf, tensor: Handle, label: str) -> None:
+        self.tensor = tensor
+        self.label = label
+        self.out, self.time, self.grad, self.reached = leaf.out, leaf.time, leaf.grad, leaf.reached
+        self.kind = type(leaf)
+        self.traced: Traced | None = None
+        self.read: set[str] = set()
+        """What was read before it was set."""
+        self.set: set[str] = set()
+
+    def spots(self, leaf: Leaf) -> list[Spot]:
+        """Return what has to be the same at each call."""
+        found = []
+        if "reached" in self.read:
+            found.append(Spot("attribute", leaf, "reached", self.reached))
+        if "grad" in self.read and self.grad is None:
+            found.append(Spot("attribute", leaf, "grad", None))
+        return found
+
+    def changes(self, leaf: Leaf, tape: Tape) -> list[tuple[Slot, Any]]:
+        """Return what is to be set at the end of a call."""
+        found: list[tuple[Slot, Any]] = []
+        if "grad" in self.set and leaf.grad is not self.traced:
+            grad = leaf.grad
+            found.append((Slot(leaf, "grad"), tape.read(grad) if isinstance(grad, Traced) else grad))
+        if "reached" in self.set:
+            found.append((Slot(leaf, "reached"), leaf.reached))
+        return found
+
+    def restore(self, leaf: Leaf) -> None:
+        """Put everything back."""
+        _watched.pop(leaf, None)
+        leaf.__class__ = self.kind
+        leaf.out, leaf.time, leaf.grad, leaf.reached = self.out, self.time, self.grad, self.reached
+
+
+_watched: dict[Leaf, _LeafState] = {}
+
+
+def _observed(name: str, slot: Any) -> property:
+    """Make an attribute that notes whether it is read before it is set."""
+
+    def read(leaf: Leaf) -> Any:
+        state = _watched[leaf]
+        if name not in state.set:
+            state.read.add(name)
+        return slot.__get__(leaf)
+
+    def write(leaf: Leaf, value: Any) -> None:
+        _watched[leaf].set.add(name)
+        slot.__set__(leaf, value)
+
+    return property(read, write)
+
+
+class _WatchedLeaf(Leaf):
+    """A leaf during a recording: a call depends on what is read of it, and leaves what is set."""
+
+    __slots__ = ()
+    reached = _observed("reached", Leaf.reached)
+    grad = _observed("grad", Node.grad)
+
+
+def _swaps(spot: Spot) -> bool:
+    """Tell whether an array can be exchanged for a traced one where it hangs."""
+    return spot.read == "item" and isinstance(spot.holder, (dict, list))
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Compare the states of a generator."""
+    if isinstance(a, dict):
+        return all(_same(a[key], b[key]) for key in a)
+    return bool(np.array_equal(a, b))
