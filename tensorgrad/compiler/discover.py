@@ -48,6 +48,21 @@ class Spot:
             return holder.get(key)
         return holder[key] if key < len(holder) else None
 
+    def put(self, value: Any) -> None:
+        """Let it refer to something else."""
+        if self.read == "attribute":
+            setattr(self.holder, self.key, value)
+        elif self.read == "cell":
+            self.holder.cell_contents = value
+        else:
+            self.holder[self.key] = value
+
+    def written(self, holder: str) -> str:
+        """Write it as Python, given the name of the holder."""
+        if self.read == "attribute":
+            return f"{holder}.{self.key}"
+        return f"{holder}.cell_contents" if self.read == "cell" else f"{holder}[{self.key!r}]"
+
 
 @dataclass
 class Reach:

@@ -6,8 +6,7 @@ is captured, makes the buffers and resolves the views once, and returns `step`.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -15,14 +14,20 @@ from typing import Any
 import numpy as np
 
 from ..graph import clock
+from . import threads
 from .commit import Ordered
 from .memory import Memory
 from .names import Names, hint, symbol
 from .program import GETITEM, SETITEM, Array, Home, Instruction, Kind, Method, Phase, Place, Program
-from .record import Recording, Slot
+from .plan import Plan
+from .record import Recording
 from .tape import ASTYPE, COPY, Draw, equal
 from .traced import Attribute
 
+TRANSCENDENTAL = {
+    np.arctan, np.cos, np.exp, np.expm1, np.log, np.log1p, np.sin, np.sinh, np.cosh, np.tan, np.tanh,
+}  # fmt: skip
+"""Functions of one array that take long enough for two threads."""
 MISSED = object()
 """What `step` returns when the call is not like the recording: nothing has been changed then."""
 
@@ -34,23 +39,23 @@ class Code:
     source: str
     bound: dict[str, Any]
     """What the names in it stand for."""
+    leaves: list[Any]
+    """Of each array that `prepare` returns beside `step`, the leaf whose gradient it is, or None."""
+    kernels: list[str]
+    """The text of the loops that it calls."""
 
 
-def emit(recording: Recording, program: Program, order: Ordered, memory: Memory) -> Code:
+def emit(recording: Recording, plan: Plan) -> Code:
     """Write a program."""
-    return _Writer(recording, program, order, memory).written()
+    return _Writer(recording, plan).written()
 
 
 class _Writer:
     """The state of writing: the lines of both functions, and what is known."""
 
-    def __init__(
-        self, recording: Recording, program: Program, order: Ordered, memory: Memory
-    ) -> None:
+    def __init__(self, recording: Recording, plan: Plan) -> None:
         self.recording = recording
-        self.program = program
-        self.order = order
-        self.memory = memory
+        self.program, self.order, self.memory = plan.program, plan.order, plan.memory
         self.names = Names()
         self.prepared: list[str] = []
         self.lines: list[str] = []
@@ -61,7 +66,9 @@ class _Writer:
         self._numbers: set[Array] = set()
         self._place: tuple[Any, ...] = ()
         self._errstate: Any = None
-        self._parts: dict[Array, str] = {}
+        self.runners = plan.runners
+        self.threads = plan.threads
+        self.kernels: dict[str, None] = {}
 
     # --- the whole --------------------------------------------------------------------------------
 
@@ -71,6 +78,8 @@ class _Writer:
             self._name_gradients(leaf, label)
         captured = [self.names.of(a) for a in self.program.captured]
         arguments = [self.names.of(a) for a in self.program.arguments]
+        self._given = {leaf: self.names.new("given_leaf") for leaf in self.recording.given}
+        arguments += self._given.values()
         for instruction in self.order.before:
             self._instruction(instruction)
         self._commit()
@@ -84,9 +93,17 @@ class _Writer:
             "",
             f"    def step({', '.join(arguments)}):",
         ]
-        kept = [self.names.of(a) for a in self._readable()]
+        readable = self._readable()
+        kept = [self.names.of(a) for a in readable]
         tail = ["", f"    return step, {self._tuple(kept)}", ""]
-        return Code("\n".join([*head, *self.lines, *tail]), self.names.bound)
+        holders = {
+            self._renamed(value): slot.holder
+            for slot, value in self.recording.sets
+            if isinstance(value, Array) and slot.key == "grad"
+        }
+        leaves = [holders.get(a) for a in readable]
+        text = "\n".join([*head, *self.lines, *tail])
+        return Code(text, self.names.bound, leaves, list(self.kernels))
 
     def _readable(self) -> list[Array]:
         """List the arrays of fixed memory that stay readable after a call, and what holds them."""
@@ -96,7 +113,7 @@ class _Writer:
 
     def _name_gradients(self, leaf: Any, label: str) -> None:
         for slot, value in self.recording.sets:
-            if slot.holder is leaf and slot.name == "grad" and isinstance(value, Array):
+            if slot.holder is leaf and slot.key == "grad" and isinstance(value, Array):
                 value = self._renamed(value)
                 value.label = value.label or f"{label or 'x'}.grad"
 
@@ -252,7 +269,10 @@ class _Writer:
         if function == GETITEM:
             return f"{self.read(args[0])}[{self.names.key(args[1], self.read)}]"
         given = [self.names.value(a, self.read) for a in args]
-        given += [f"{k}={self.names.value(v, self.read)}" for k, v in instruction.params.items()]
+        params = dict(instruction.params)
+        if instruction.kind is Kind.REDUCTION:
+            given.append(self.names.value(params.pop("axis"), self.read))
+        given += [f"{k}={self.names.value(v, self.read)}" for k, v in params.items()]
         if out:
             given.append(f"out={out}")
         if isinstance(function, Attribute):
@@ -270,11 +290,46 @@ class _Writer:
             self._assign(instruction, self._call_text(instruction))
             return
         into = self._buffer(out, hint(instruction.function))
+        if self._in_halves(instruction, into):
+            return
         if instruction.function in (ASTYPE, COPY):
             casting = ', casting="unsafe"' if instruction.function == ASTYPE else ""
             self._line(f"np.copyto({into}, {self.read(instruction.args[0])}{casting})")
             return
         self._line(self._call_text(instruction, into))
+
+    def _in_halves(self, instruction: Instruction, into: str) -> bool:
+        """Write a slow operation on a large array as two halves at the same time, if that pays."""
+        x, out = instruction.args[0], instruction.out
+        if (
+            self.threads < 2
+            or instruction.function not in TRANSCENDENTAL
+            or out.size < threads.TRANSCENDENTAL
+            or not (self.memory.fixed(x) and x.contiguous and out.contiguous)
+        ):
+            return False
+        name = self.names.new(f"{into}_halves")
+        source, half = self.read(x), out.size // 2
+        parts = [f"({source}.reshape(-1)[{cut}], {into}.reshape(-1)[{cut}])" for cut in (f":{half}", f"{half}:")]
+        self._prepare(f"{name} = ({', '.join(parts)})")
+        both = self.names.bind(threads.both, "both")
+        self._line(f"{both}({self.names.function(instruction.function)}, *{name})")
+        return True
+
+    def _chain(self, instruction: Instruction) -> None:
+        """Bind a chain to its arrays, once, and run it."""
+        runner = self.runners[instruction]
+        self.kernels.setdefault(runner.source)
+        outputs = [self._buffer(out, hint(instruction.function)) for out in instruction.outputs]
+        inputs = [self.read(a) if a.shape else "None" for a in instruction.args]
+        numbers = [self.read(a) for a in instruction.args if not a.shape]
+        phase = instruction.place.phase.name.lower()
+        name = self.names.new(f"{phase}_{instruction.function.__name__}"[:40])
+        bound = self.names.bind(runner, "chain")
+        self._prepare(
+            f"{name} = {bound}.bind({self._tuple(inputs)}, {self._tuple(outputs)}, {self.threads})"
+        )
+        self._line(f"{name}({', '.join(numbers)})")
 
     def _expression(self, instruction: Instruction) -> str:
         """Write an operation on single numbers, which is ten times faster with an operator."""
@@ -335,7 +390,12 @@ class _Writer:
             else:
                 self._line(f"if not {self.names.bind(equal, 'equal')}({value}, {seen[0]}):")
         else:
-            self._line(f"if {self.names.function(instruction.function)}({value}):")
+            sign = self.names.new("sign")
+            # As `backprop` does: both hand a NaN through, and each is faster at its sizes.
+            small = instruction.args[0].size < 4096 or instruction.args[0].dtype.kind == "c"
+            search = f"np.vdot({value}, {value})" if small else f"np.maximum.reduce({value}, None)"
+            self._line(f"{sign} = {search}")
+            self._line(f"if {sign} != {sign}:")
         self._line("    return MISSED")
 
     # --- the end ----------------------------------------------------------------------------------
@@ -359,17 +419,13 @@ class _Writer:
             self._line(f"{self._holder(leaf)}.time = now")
         for slot, value in self.recording.sets:
             text = self.read(self._renamed(value)) if isinstance(value, Array) else repr(value)
-            self._line(f"{self._holder(slot.holder)}.{slot.name} = {text}")
+            self._line(f"{slot.written(self._holder(slot.holder))} = {text}")
 
     def _holder(self, holder: Any) -> str:
         """Return the name of a leaf or a tensor."""
-        label = next((label for leaf, t, label in self.recording.leaves if holder in (leaf, t)), "x")
-        return self.names.bind(holder, f"{label}_{'leaf' if hasattr(holder, 'op') else 'tensor'}")
-
-
-def pairs(items: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
-    """Yield neighbours."""
-    return itertools.pairwise(items)
-
-
-__all__ = ["MISSED", "Code", "Slot", "emit"]
+        given = next((name for leaf, name in self._given.items() if leaf is holder), None)
+        if given is not None:
+            return given
+        known = ((label, leaf is holder) for leaf, t, label in self.recording.leaves if holder is leaf or holder is t)
+        label, is_leaf = next(known, ("holder", False))
+        return self.names.bind(holder, f"{label}_{'leaf' if is_leaf else 'tensor'}")

@@ -171,7 +171,7 @@ def _taken_over(
     memory: Memory,
 ) -> Storage | None:
     """Return memory of an operand that an elementwise operation may write its result to."""
-    if instruction.kind is not Kind.ELEMENTWISE or instruction.out is not root:
+    if instruction.kind not in (Kind.ELEMENTWISE, Kind.CHAIN) or root not in instruction.outputs:
         return None
     for array in instruction.inputs:
         storage = array.storage

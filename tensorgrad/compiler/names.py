@@ -57,7 +57,7 @@ class Names:
 
     def _new(self, hint: str) -> str:
         base = re.sub(r"\W+", "_", hint).strip("_") or "x"
-        base = f"x_{base}" if base[0].isdigit() else base
+        base = f"x_{base}" if base[0].isdigit() or re.fullmatch(r"x\d+", base) else base
         name, n = base, 1
         while name in self._taken:
             n += 1

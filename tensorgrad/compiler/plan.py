@@ -6,15 +6,19 @@ Floor: compiler, above `passes`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .commit import Ordered, ordered
 from .memory import Memory, laid_out
+from .passes.checks import with_joined_checks
 from .passes.common import without_repeats
 from .passes.constants import with_constants
 from .passes.dead import without_dead
-from .program import Program
+from .runners import with_chains
+from .program import Instruction, Program
+from .record import Recording
 
-PASSES = (with_constants, without_repeats, without_dead)
+PASSES = (with_constants, without_repeats, without_dead, with_joined_checks)
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,24 @@ class Plan:
     program: Program
     order: Ordered
     memory: Memory
+    runners: dict[Instruction, Any]
+    """What runs each chain."""
+    threads: int
 
 
-def planned(program: Program) -> Plan:
-    """Run the passes."""
+def planned(recording: Recording, threads: int) -> Plan:
+    """Run the passes over the program of a recording."""
+    first = program = recording.program
     for change in PASSES:
         program = change(program)
+    program, runners = with_chains(program, threads)
+    used = {array for instruction in program.instructions for array in instruction.inputs}
+    used |= {*program.ends, *(target for target, _ in program.stores)}
+    program.captured = [array for array in program.captured if array in used]
+    recording.final = {
+        old: new
+        for before, after in ((first.kept, program.kept), (first.results, program.results))
+        for old, new in zip(before, after, strict=True)
+    }
     order = ordered(program)
-    return Plan(program, order, laid_out(program, order))
+    return Plan(program, order, laid_out(program, order), runners, threads)

@@ -31,14 +31,6 @@ from .traced import _OURS, Traced
 _PASS = backprop._Pass.plain.__code__
 
 
-@dataclass(frozen=True)
-class Slot:
-    """An attribute of a tensor or a leaf: what a program reads at each call, or sets at its end."""
-
-    holder: Any
-    name: str
-
-
 @dataclass
 class Result:
     """One leaf of what the function returned."""
@@ -56,17 +48,21 @@ class Recording:
     """A program, and what ties it to the world."""
 
     program: Program
-    fetched: list[Slot]
+    fetched: list[Spot]
     """Where the arguments of the program come from that the caller does not give."""
     tree: Any
     results: list[Result]
     leaves: list[tuple[Leaf, Handle, str]]
-    sets: list[tuple[Slot, Any]]
+    given: list[Leaf]
+    """The leaves of the tensors that the caller gives, in order: others at each call."""
+    tensors: list[tuple[Handle, Node | None]]
+    """The tensors that were found, not those that the caller gives, and whether they record."""
+    sets: list[tuple[Spot, Any]]
     """What is set at the end: an Array, or a plain value."""
     ticked: list[Leaf]
     """Leaves whose data were written."""
-    origins: dict[Array, Callable[[], Any]]
-    """How to get each captured array anew."""
+    origins: dict[Array, Spot]
+    """Where each captured array was found."""
     spots: list[Spot]
     generators: list[np.random.Generator]
     returned: int
@@ -93,7 +89,10 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, records: bool) 
     try:
         with recorder.swapped():
             args, kwargs = recorder.given((args, kwargs))
-            found = function(*args, **kwargs)
+            try:
+                found = function(*args, **kwargs)
+            except (TypeError, ValueError) as error:  # NumPy's, about an array that we refused
+                raise error.__cause__ if isinstance(error.__cause__, CompileError) else error
             recorder.check_draws()
             return recorder.recording(found)
     finally:
@@ -117,8 +116,11 @@ class Recorder(Watcher):
         self.leaves: dict[Leaf, _LeafState] = {}
         self.handles: list[tuple[Handle, Any, Traced]] = []
         self.tensors: dict[int, tuple[Handle, str]] = {}
-        self.fetched: list[Slot] = []
+        self.fetched: list[Spot] = []
         self.inputs: list[Array] = []
+        self.given_list: list[Handle] = []
+        self.given_arrays: set[int] = set()
+        self.swaps: list[tuple[Spot, Traced]] = []
         self.given_tensors: set[int] = set()
 
     # --- what goes in -----------------------------------------------------------------------------
@@ -130,7 +132,10 @@ class Recorder(Watcher):
 
     def take_tensors(self, args: Any, kwargs: Any) -> None:
         """Note which tensors the caller gives; none may be reached in another way as well."""
-        given = [item for _, item in flatten((args, kwargs), "") if isinstance(item, Handle)]
+        leaves = [item for _, item in flatten((args, kwargs), "")]
+        self.given_arrays = {id(item) for item in leaves if isinstance(item, np.ndarray)}
+        given = [item for item in leaves if isinstance(item, Handle)]
+        self.given_list = given
         self.given_tensors = {id(tensor) for tensor in given}
 
     def _argument(self, value: Any, name: str) -> Any:
@@ -145,22 +150,20 @@ class Recorder(Watcher):
     @contextlib.contextmanager
     def swapped(self) -> Generator[None]:
         """Put traced arrays where the function will find them, and take them out again."""
-        given = set()
-        spots = [(spot, label) for spot, label in self.reach.arrays if _swaps(spot)]
         try:
             for tensor, label in self.reach.tensors:
                 self._enter(tensor, label)
             for spot, label in self.reach.arrays:
                 self.tape.labels.setdefault(id(spot.found), label)
-            for spot, label in spots:
-                if isinstance(spot.holder, dict) and "__builtins__" in spot.holder:
+                if isinstance(spot.holder, tuple) or id(spot.found) in self.given_arrays:
                     continue
-                spot.holder[spot.key] = self.tape.capture(spot.found, label)
-                given.add(spot)
+                traced = self.tape.capture(spot.found, label)
+                spot.put(traced)
+                self.swaps.append((spot, traced))
             yield
         finally:
-            for spot in given:
-                spot.holder[spot.key] = spot.found
+            for spot, _ in self.swaps:
+                spot.put(spot.found)
             for tensor, data, _ in self.handles:
                 tensor._data = data
             for leaf, state in self.leaves.items():
@@ -180,7 +183,7 @@ class Recorder(Watcher):
             traced = self.tape.capture(data, label)
         else:
             traced = self.tape.argument(data, label)
-            self.fetched.append(Slot(tensor, "_data"))
+            self.fetched.append(Spot("attribute", tensor, "_data", None))
             self.inputs.append(traced.array)
         self.handles.append((tensor, data, traced))
         tensor._data = traced
@@ -268,14 +271,15 @@ class Recorder(Watcher):
         """Read off the program and what ties it to the world."""
         owned = {id(tensor) for tensor, _, _ in self.handles}
         results = [self._result(value, owned) for _, value in flatten(found, "")]
-        sets: list[tuple[Slot, Any]] = []
+        sets: list[tuple[Spot, Any]] = []
         ticked = []
         spots = list(self.reach.spots)
         for leaf, state in self.leaves.items():
             if state.traced is not None and "grad" in state.read:
-                self.fetched.append(Slot(leaf, "grad"))
+                self.fetched.append(Spot("attribute", leaf, "grad", None))
                 self.inputs.append(state.traced.array)
-            spots += state.spots(leaf)
+            if id(state.tensor) not in self.given_tensors:
+                spots += state.spots(leaf)
             sets += state.changes(leaf, self.tape)
             if leaf.time != state.time:
                 ticked.append(leaf)
@@ -284,10 +288,22 @@ class Recorder(Watcher):
         for tensor, _data, traced in self.handles:
             if tensor._data is not traced:
                 array = self.tape.read(tensor._data)
-                sets.append((Slot(tensor, "_data"), array))
+                sets.append((Spot("attribute", tensor, "_data", None), array))
                 rebound.append(array)
-                if traced.array.value is not None:  # fetched at each call from now on
-                    self._fetch(tensor, traced)
+                if traced.array.value is not None:
+                    self._fetch(Spot("attribute", tensor, "_data", None), traced)
+        for spot, traced in self.swaps:
+            now = spot.current()
+            if isinstance(now, Traced) and now is not traced:
+                array = self.tape.read(now)
+                sets.append((spot, array))
+                rebound.append(array)
+                self._fetch(spot, traced)
+            elif now is not traced:
+                raise CompileError(
+                    f"a compiled function puts a {type(now).__name__} in place of an array "
+                    f"({spot.key}): write to the array with x[...] = ..., or return the new one"
+                )
         stores = self.tape.stores()
         program = Program(
             self.tape.instructions,
@@ -300,25 +316,23 @@ class Recorder(Watcher):
         return Recording(
             program, self.fetched, found, results,
             [(leaf, s.tensor, s.label) for leaf, s in self.leaves.items()],
+            [leaf for leaf in (t._node for t in self.given_list) if isinstance(leaf, Leaf)],
+            [(t, t._node) for t, _, _ in self.handles if id(t) not in self.given_tensors],
             sets, ticked, self._origins(), spots, self.generators, len(program.results) - len(rebound),
         )  # fmt: skip
 
-    def _fetch(self, tensor: Handle, traced: Traced) -> None:
-        """Make a captured array one that is looked up at each call."""
+    def _fetch(self, spot: Spot, traced: Traced) -> None:
+        """Look a captured array up at each call, since each call puts another one there."""
         traced.array.storage.home = Home.ARGUMENT
         traced.array.value = None
-        self.fetched.append(Slot(tensor, "_data"))
+        self.fetched.append(spot)
         self.inputs.append(traced.array)
 
-    def _origins(self) -> dict[Array, Callable[[], Any]]:
-        """Return how to look up each captured array."""
-        origins: dict[Array, Callable[[], Any]] = {}
-        for spot, _ in self.reach.arrays:
-            traced = self.tape._known.get(id(spot.found))
-            if traced is not None:
-                origins[traced.array] = spot.current
+    def _origins(self) -> dict[Array, Spot]:
+        """Return where each captured array was found."""
+        origins = {traced.array: spot for spot, traced in self.swaps}
         for tensor, _, traced in self.handles:
-            origins[traced.array] = lambda tensor=tensor: tensor._data
+            origins[traced.array] = Spot("attribute", tensor, "_data", None)
         return origins
 
     def _result(self, value: Any, owned: set[int]) -> Result:
@@ -352,14 +366,14 @@ class _LeafState:
             found.append(Spot("attribute", leaf, "grad", None))
         return found
 
-    def changes(self, leaf: Leaf, tape: Tape) -> list[tuple[Slot, Any]]:
+    def changes(self, leaf: Leaf, tape: Tape) -> list[tuple[Spot, Any]]:
         """Return what is to be set at the end of a call."""
-        found: list[tuple[Slot, Any]] = []
+        found: list[tuple[Spot, Any]] = []
         if "grad" in self.set and leaf.grad is not self.traced:
             grad = leaf.grad
-            found.append((Slot(leaf, "grad"), tape.read(grad) if isinstance(grad, Traced) else grad))
+            found.append((Spot("attribute", leaf, "grad", None), tape.read(grad) if isinstance(grad, Traced) else grad))
         if "reached" in self.set:
-            found.append((Slot(leaf, "reached"), leaf.reached))
+            found.append((Spot("attribute", leaf, "reached", None), leaf.reached))
         return found
 
     def restore(self, leaf: Leaf) -> None:
@@ -394,11 +408,6 @@ class _WatchedLeaf(Leaf):
     __slots__ = ()
     reached = _observed("reached", Leaf.reached)
     grad = _observed("grad", Node.grad)
-
-
-def _swaps(spot: Spot) -> bool:
-    """Tell whether an array can be exchanged for a traced one where it hangs."""
-    return spot.read == "item" and isinstance(spot.holder, (dict, list))
 
 
 def _same(a: Any, b: Any) -> bool:

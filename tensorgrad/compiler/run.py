@@ -6,7 +6,6 @@ Floor: compiler, the top.
 from __future__ import annotations
 
 import functools
-import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -14,14 +13,15 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
-from ..graph import Watcher, _modes
+from ..graph import Leaf, Watcher, _modes
 from ..handle import Handle
 from ..op import op
 from ..recording import made, recorded
 from ..trees import flatten, rebuild
 from .discover import Spot
 from .emit import MISSED, emit
-from .errors import NotNowError
+from .errors import CompileError, NotNowError
+from .guard import OTHER, Guard
 from .plan import Plan, planned
 from .record import Recording, record
 
@@ -30,14 +30,13 @@ R = TypeVar("R")
 
 _ENTRIES = 16
 """How many recordings a function keeps."""
-OTHER = object()
-"""What an entry returns when the call is none of its own."""
+# A recording puts other arrays into the tensors that it can reach, so there is one at a time.
 _recording = threading.RLock()
 
 
 def _no_graph(*_args: Any, **_params: Any) -> Any:
     raise RuntimeError(
-        "backward() through the result of a compiled function: its graph is not recorded; call "
+        "backward() through the result of a compiled function, whose graph is not kept: call "
         "backward() inside the function, or call the function without compile"
     )
 
@@ -46,117 +45,146 @@ _compiled = op(_no_graph, joint=_no_graph, name="compiled")
 
 
 class Compiled(Generic[P, R]):
-    """A function that is recorded at its first call, and then run as straight-line NumPy."""
+    """A function that is recorded at its first call, and then runs as straight-line NumPy.
 
-    def __init__(self, function: Callable[P, R]) -> None:
+    Made by `tensorgrad.compile`.
+    """
+
+    def __init__(self, function: Callable[P, R], threads: int) -> None:
         functools.update_wrapper(self, function)
-        self.function = function
+        self._function = function
+        self._threads = threads
         self._entries: list[_Entry] = []
         self._recorded = 0
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function."""
         mode = _modes.get()[-1]
-        if isinstance(mode, Watcher):
-            return self.function(*args, **kwargs)
+        if isinstance(mode, Watcher):  # anomalies are looked for, or another function is recorded
+            return self._function(*args, **kwargs)
+        found: Any = OTHER
+        if not kwargs:
+            for entry in self._entries:
+                if entry.records is mode:
+                    found = entry.fast(args)
+                    if found is not OTHER:
+                        break
+        if found is OTHER:
+            found = self._slowly(args, kwargs, mode)
+        return self._function(*args, **kwargs) if found is MISSED else found
+
+    def _slowly(self, args: Any, kwargs: Any, mode: bool) -> Any:
+        """Look more closely for a recording that fits, or make one."""
         for entry in self._entries:
             if entry.records is mode:
                 found = entry.call(args, kwargs)
                 if found is not OTHER:
-                    return self.function(*args, **kwargs) if found is MISSED else found  # type: ignore[no-any-return]
-        return self._recorded_call(args, kwargs, bool(mode))
-
-    def _recorded_call(self, args: Any, kwargs: Any, mode: bool) -> Any:
+                    return found
         try:
             with _recording:
-                entry = _Entry(record(self.function, args, kwargs, mode), args, kwargs, mode)
+                recording = record(self._function, args, kwargs, mode)
+                entry = _Entry(recording, args, kwargs, mode, self._threads)
         except NotNowError:
-            return self.function(*args, **kwargs)
+            return MISSED
         self._entries.insert(0, entry)
-        self._recorded += 1
         del self._entries[_ENTRIES:]
+        self._recorded += 1
         if self._recorded == 2 * _ENTRIES:
             warnings.warn(
-                f"{self.__name__} has been recorded {self._recorded} times, for other shapes, numbers "
-                "or objects each time, which is slow: pass numbers that change as arrays, and "
-                "pad batches to one size",
+                f"{getattr(self, '__name__', 'a compiled function')} has been recorded "
+                f"{self._recorded} times, each time for other shapes, numbers or objects, which is "
+                "slow: give numbers that change as arrays, and batches of one size",
                 stacklevel=3,
             )
         found = entry.call(args, kwargs)
-        return self.function(*args, **kwargs) if found in (MISSED, OTHER) else found
+        return MISSED if found is OTHER else found
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Bind like a function, so that methods can be compiled."""
+        return self if instance is None else functools.partial(self, instance)
 
     @property
     def source(self) -> str:
-        """The code of the recording used last."""
-        return self._entries[0].source
+        """The code that ran last, as Python."""
+        return self._last().source
+
+    def _last(self) -> _Entry:
+        if not self._entries:
+            raise RuntimeError("there is no recording yet: call the function first")
+        return self._entries[0]
 
 
 class _Entry:
-    """One recording: when it holds, and the code that runs it."""
+    """One recording: the calls that it is good for, and the code that runs them."""
 
-    def __init__(self, recording: Recording, args: Any, kwargs: Any, records: bool) -> None:
+    def __init__(
+        self, recording: Recording, args: Any, kwargs: Any, records: bool, threads: int
+    ) -> None:
         self.records = records
         self.recording = recording
-        self.plan: Plan = planned(recording.program)
-        recording.final = dict(
-            zip(recording.program.kept, self.plan.program.kept, strict=True)
-        ) | dict(zip(recording.program.results, self.plan.program.results, strict=True))
-        code = emit(recording, self.plan.program, self.plan.order, self.plan.memory)
-        self.source = code.source
-        self._bound = code.bound
-        exec(compile(code.source, f"<compiled {id(self)}>", "exec"), code.bound)
+        self.plan: Plan = planned(recording, threads)
+        code = emit(recording, self.plan)
+        self.source = "\n\n".join([*code.kernels, code.source])
+        self._code = code
+        self._signature = _signature(args, kwargs)
         self._lock = threading.RLock()
-        self.signature = _signature(args, kwargs)
-        self._fetched = recording.fetched
-        self._draws = any(i.kind.value == "draw" for i in self.plan.program.instructions)
+        exec(compile(code.source, "<compiled>", "exec"), code.bound)
+        self._given = None if kwargs else args
         self._bind([array.value for array in self.plan.program.captured])
 
     def _bind(self, captured: list[Any]) -> None:
-        """Make buffers, and resolve views, for these captured arrays."""
+        """Make buffers and resolve views for these captured arrays; write the guard."""
         self._captured = captured
-        self._step, self._kept = self._bound["prepare"](*captured)
-        self._counts = [sys.getrefcount(array) for array in self._kept]
-        recording = self.recording
-        self._tensors = [(t, t._data, t._node) for _, t, _ in recording.leaves]
-
-    def _holds(self) -> bool:
-        """Tell whether all that the recording depends on is as it was."""
+        step, kept = self._code.bound["prepare"](*captured)
+        if any(i.kind.value == "draw" for i in self.plan.order.instructions):
+            step = _restoring(step, self.recording.generators)
+        guard = Guard()
         for spot in self.recording.spots:
-            if not _unchanged(spot):
-                return False
-        return True
+            guard.spot(spot)
+        watched = {id(spot.holder) for spot in self.recording.spots if spot.read == "values"}
+        for array, data in zip(self.plan.program.captured, captured, strict=True):
+            origin = self.recording.origins.get(array)
+            if origin is not None and id(origin.holder) not in watched:
+                guard.array(origin, data)
+        for tensor, node in self.recording.tensors:
+            guard.tensor(tensor, node)
+        for array, leaf in zip(kept, self._code.leaves, strict=True):
+            guard.readable(array, leaf)
+        self._step = step
+        self.fast, self._free = guard.written(step, self._lock, self._given, self.recording.fetched, self._wrapped)
 
     def call(self, args: Any, kwargs: Any) -> Any:
-        """Run the code, if the call is like the recording."""
-        if _signature(args, kwargs) != self.signature or not self._holds():
+        """Run the code if the call is like the recording; elsewise return OTHER."""
+        if _signature(args, kwargs) != self._signature:
+            return OTHER
+        if not all(_unchanged(spot) for spot in self.recording.spots):
+            return OTHER
+        if any(tensor._node is not node for tensor, node in self.recording.tensors):
             return OTHER
         with self._lock:
             current = [self._origin(array) for array in self.plan.program.captured]
-            held = any(
-                sys.getrefcount(array) > count + 1
-                for array, count in zip(self._kept, self._counts, strict=True)
-            )
-            if held or any(a is not b for a, b in zip(current, self._captured, strict=True)):
+            if any(a is not b for a, b in zip(current, self._captured, strict=True)):
                 if not _alike(current, self._captured):
                     return OTHER
                 self._bind(current)
-            arrays = [
-                leaf._data if isinstance(leaf, Handle) else leaf
-                for _, leaf in flatten((args, kwargs), "")
-                if isinstance(leaf, (Handle, np.ndarray, np.generic))
+            elif not self._free():
+                self._bind(current)
+            given = [leaf for _, leaf in flatten((args, kwargs), "")]
+            arrays = [leaf._data if isinstance(leaf, Handle) else leaf for leaf in given]
+            arrays = [a for a in arrays if isinstance(a, (np.ndarray, np.generic))]
+            nodes = [x._node for x in given if isinstance(x, Handle) and x._node is not None]
+            now = dict(zip(self.recording.given, nodes, strict=True))
+            fetched = [
+                getattr(now[slot.holder], slot.key) if _is_given(slot, now) else slot.current()
+                for slot in self.recording.fetched
             ]
-            fetched = [getattr(slot.holder, slot.name) for slot in self._fetched]
-            states = [g.bit_generator.state for g in self.recording.generators] if self._draws else []
-            found = self._step(*arrays, *fetched)
-            if found is MISSED:
-                for generator, state in zip(self.recording.generators, states, strict=False):
-                    generator.bit_generator.state = state
-                return MISSED
-            return self._wrapped(found)
+            found = self._step(*arrays, *fetched, *nodes)
+            return found if found is MISSED else self._wrapped(found)
 
     def _origin(self, array: Any) -> Any:
+        """Return the array that stands now where a captured one was found."""
         origin = self.recording.origins.get(array)
-        return array.value if origin is None else origin()
+        return array.value if origin is None else origin.current()
 
     def _wrapped(self, found: tuple[Any, ...]) -> Any:
         """Give results the classes that they have eagerly."""
@@ -165,35 +193,75 @@ class _Entry:
         for result in self.recording.results:
             if result.array is None:
                 leaves.append(result.value)
-                continue
-            value = next(values)
-            if result.kind is None:
-                leaves.append(value)
+            elif result.kind is None:
+                leaves.append(next(values))
             elif result.records:
-                leaves.append(recorded(result.kind, _compiled, (), (), value, False))
+                leaves.append(recorded(result.kind, _compiled, (), (), next(values), False))
             else:
-                leaves.append(made(result.kind, value))
-        return rebuild(self.recording.tree, iter(leaves))
+                leaves.append(made(result.kind, next(values)))
+        tree = self.recording.tree
+        # The usual case, one tensor, without the way through a tree.
+        if len(leaves) == 1 and not isinstance(tree, (tuple, list, dict)):
+            return leaves[0]
+        return rebuild(tree, iter(leaves))
+
+
+def _restoring(step: Callable[..., Any], generators: list[np.random.Generator]) -> Any:
+    """Take random draws back when a call turns out to be none for the code."""
+
+    def restoring(*arrays: Any) -> Any:
+        states = [generator.bit_generator.state for generator in generators]
+        found = step(*arrays)
+        if found is MISSED:
+            for generator, state in zip(generators, states, strict=True):
+                generator.bit_generator.state = state
+        return found
+
+    return restoring
 
 
 def _unchanged(spot: Spot) -> bool:
-    """Tell whether a place refers to what was found there."""
+    """Tell whether a place refers to what was found there, or to an equal number."""
     now = spot.current()
     if spot.read in ("items", "values"):
         try:
             return bool(list(now) == spot.found)
         except ValueError:  # an array in place of another one has no truth value
             return False
-    return now is spot.found or (type(now) is type(spot.found) and now == spot.found)
+    return now is spot.found
 
 
 def _alike(new: list[Any], old: list[Any]) -> bool:
-    """Tell whether arrays can stand for others in the same code."""
-    return all(
-        isinstance(a, np.ndarray)
-        and (a.shape, a.dtype, a.strides) == (b.shape, b.dtype, b.strides)
-        for a, b in zip(new, old, strict=True)
-    )
+    """Tell whether arrays can stand for others in the same code, views of one memory included."""
+    starts: dict[int, int] = {}
+    for a, b in zip(new, old, strict=True):
+        if not isinstance(a, np.ndarray):
+            return False
+        if (a.shape, a.dtype, a.strides) != (b.shape, b.dtype, b.strides):
+            return False
+        base = b if b.base is None else b.base
+        moved = a.__array_interface__["data"][0] - b.__array_interface__["data"][0]
+        if starts.setdefault(id(base), moved) != moved:
+            return False
+    return True
+
+
+def _is_given(slot: Spot, now: dict[Leaf, Any]) -> bool:
+    """Tell whether a place belongs to a tensor that the caller gives."""
+    return isinstance(slot.holder, Leaf) and slot.holder in now
+
+
+def _leaf_state(tensor: Handle) -> Any:
+    """Return what of a given tensor decides what a function does."""
+    node = tensor._node
+    if node is None:
+        return type(tensor)
+    if not isinstance(node, Leaf):
+        raise CompileError(
+            f"a compiled function was given a result of {node.op and node.op.name}, whose graph is "
+            "outside: give x.detach(), or compute it inside"
+        )
+    return type(tensor), node.reached, node.grad is None
 
 
 def _signature(args: Any, kwargs: Any) -> Any:
@@ -202,13 +270,17 @@ def _signature(args: Any, kwargs: Any) -> Any:
     for name, leaf in flatten((args, kwargs), ""):
         data = leaf._data if isinstance(leaf, Handle) else leaf
         if isinstance(data, (np.ndarray, np.generic)):
-            kind = (type(leaf), leaf._node is None) if isinstance(leaf, Handle) else type(leaf)
+            kind = _leaf_state(leaf) if isinstance(leaf, Handle) else type(leaf)
             found.append((name, kind, data.shape, data.dtype, data.strides))
         else:
             found.append((name, type(leaf), leaf))
     return found
 
 
-def compile_function(function: Callable[P, R]) -> Compiled[P, R]:
+def compile_function(
+    function: Callable[P, R] | None = None, *, threads: int = 2
+) -> Any:
     """Compile."""
-    return Compiled(function)
+    if function is None:
+        return functools.partial(compile_function, threads=threads)
+    return Compiled(function, threads)

@@ -294,8 +294,8 @@ class Tape:
                 "a compiled function writes to a part of an array whose elements do not lie side "
                 "by side: give a copy of it"
             )
-        flat = self.call(Kind.CALL, COPY, (self.call(Kind.CALL, np.ravel, (owner, "K"), {}),), {})
         stored = self._stored.pop(storage, {})
+        flat = self.call(Kind.CALL, COPY, (self.call(Kind.CALL, np.ravel, (owner, "K"), {}),), {})
         self._private[storage] = flat
         flat.array.storage.written = True
         for target, value in stored.items():

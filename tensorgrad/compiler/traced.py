@@ -20,8 +20,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .._typing import Shape
 from .errors import CompileError, NotNowError
-from .program import GETITEM, Array, Kind, Method
-from .tape import Tape
+from .program import GETITEM, Array, Instruction, Kind, Method
+from .tape import Tape, equal
 
 _ABOUT: Final = {
     np.shape, np.ndim, np.size, np.iscomplexobj, np.isrealobj, np.result_type, np.can_cast,
@@ -52,6 +52,16 @@ _SHOWN: Final = {
     "__bool__", "__complex__", "__contains__", "__float__", "__format__", "__index__", "__int__",
     "__repr__", "__round__", "__str__", "__trunc__", "_leave_graph", "item", "tolist",
 }  # fmt: skip
+
+
+def _in_place(name: str) -> Callable[[Any, Any], Any]:
+    """Make an in-place operator from Python's two."""
+    write, compute = getattr(NDArrayOperatorsMixin, f"__i{name}__"), getattr(operator, name)
+
+    def method(self: Any, other: Any) -> Any:
+        return compute(self, other) if isinstance(self.value, np.generic) else write(self, other)
+
+    return method
 
 
 class Traced(NDArrayOperatorsMixin):
@@ -200,6 +210,15 @@ class Traced(NDArrayOperatorsMixin):
     def __setitem__(self, key: Any, value: Any) -> None:
         self.tape.write(self, key, value)
 
+    # A NumPy scalar is not changed in place, so a name is bound to another one.
+    __iadd__ = _in_place("add")
+    __isub__ = _in_place("sub")
+    __imul__ = _in_place("mul")
+    __itruediv__ = _in_place("truediv")
+    __ipow__ = _in_place("pow")
+    __imod__ = _in_place("mod")
+    __ifloordiv__ = _in_place("floordiv")
+
     # --- values that leave the recording ----------------------------------------------------------
 
     def _seen(self, how: str, convert: Callable[[Any], Any]) -> Any:
@@ -336,3 +355,10 @@ def _caller() -> FrameType | None:
 def count(shape: Shape) -> int:
     """Return the number of elements of a shape."""
     return math.prod(shape)
+
+
+def has_nan_of(instruction: Instruction) -> Array | None:
+    """Return the array that an instruction searches for NaN, None if it does something else."""
+    if instruction.kind is Kind.EXPECT and instruction.function is not equal:
+        return instruction.args[0]  # type: ignore[no-any-return]
+    return None

@@ -21,9 +21,28 @@ def with_constants(program: Program) -> Program:
             )
             assert isinstance(instruction.out, Array)
             known[instruction.out] = _constant(value)
+            continue
+        instruction = _with_numbers(instruction)
+        same = _times_one(instruction)
+        if same is None:
+            kept.append(instruction)
         else:
-            kept.append(_with_numbers(instruction))
+            known[instruction.out] = same
     return program.replaced(known, kept)
+
+
+def _times_one(instruction: Instruction) -> Array | None:
+    """Return what a product with exactly 1 is equal to."""
+    if instruction.function is not np.multiply or instruction.params or len(instruction.args) != 2:
+        return None
+    for one, other in (instruction.args, instruction.args[::-1]):
+        number = one.value if isinstance(one, Array) and one.constant and not one.shape else one
+        if isinstance(number, Array) or not isinstance(other, Array) or number != 1:
+            continue
+        out = instruction.out
+        if (out.shape, out.dtype) == (other.shape, other.dtype) and not out.storage.written:
+            return None if other.storage.written else other
+    return None
 
 
 def _foldable(instruction: Instruction) -> bool:

@@ -1,0 +1,127 @@
+"""Guard: the test before each call that it is like the recording, written as Python.
+
+Floor: compiler, beside `emit`.  It has to be fast, and may say no too often: then the slow way
+looks more closely.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from ..handle import Handle
+from .discover import Spot
+from .emit import MISSED
+from .names import Names
+
+OTHER = object()
+"""What is returned when the call is not like the recording."""
+
+
+class Guard:
+    """Collects tests, and writes a function that runs a step when all of them hold."""
+
+    def __init__(self) -> None:
+        self._names = Names()
+        for own in ("args", "enter", "found", "free", "lock", "ndarray", "refs", "wrapped", "x"):
+            self._names.new(own)
+        self._tests: list[str] = []
+        self._free: list[str] = []
+        self._counted: list[tuple[str, Any]] = []
+        self._names.bound |= {"OTHER": OTHER, "ndarray": np.ndarray, "refs": sys.getrefcount}
+
+    def _name(self, thing: Any, hint: str) -> str:
+        return self._names.bind(thing, hint)
+
+    def spot(self, spot: Spot) -> None:
+        """Test that a place still refers to what was found."""
+        holder, found = self._name(spot.holder, "a_holder"), self._name(spot.found, "found")
+        text = {
+            "attribute": f"{holder}.{spot.key} is {found}",
+            "cell": f"{holder}.cell_contents is {found}",
+            "items": f"{holder} == {found}",
+            "values": f"[*{holder}.values()] == {found}",
+            "item": f"{holder}[{spot.key!r}] is {found}",
+        }[spot.read]
+        if spot.read == "items" and isinstance(spot.holder, tuple):
+            return  # a tuple cannot change
+        if spot.read == "item" and isinstance(spot.holder, dict):
+            text = f"{holder}.get({self._names.value(spot.key, str)}) is {found}"
+        self._tests.append(text)
+
+    def array(self, spot: Spot, data: Any) -> None:
+        """Test that a captured array is still where it was found."""
+        holder = self._name(spot.holder, "a_holder")
+        self._tests.append(f"{spot.written(holder)} is {self._name(data, 'data')}")
+
+    def tensor(self, tensor: Handle, node: Any) -> None:
+        """Test that a tensor records, or not, as before."""
+        self._tests.append(f"{self._name(tensor, 'tensor')}._node is {self._name(node, 'node')}")
+
+    def readable(self, array: Any, leaf: Any) -> None:
+        """Test that nobody but a leaf holds an array that is about to be overwritten."""
+        name = self._name(array, "kept")
+        held = "" if leaf is None else f" - ({self._name(leaf, 'leaf')}.grad is {name})"
+        self._free.append(f"refs({name}){held} <= count_{name}")
+        self._counted.append((f"count_{name}", array))
+
+    def written(
+        self,
+        step: Any,
+        lock: Any,
+        given: tuple[Any, ...] | None,
+        fetched: list[Spot],
+        wrapped: Any,
+    ) -> tuple[Any, Any]:
+        """Write `enter(args)`, which runs the step, and `free()`, which tests the readable arrays.
+
+        `given` are the arguments of the recording; None, or with others than arrays and numbers
+        among them, no call is entered in this fast way.
+        """
+        for name, array in self._counted:
+            # Less what this loop holds; who else holds it now is part of the step.
+            self._names.bound[name] = sys.getrefcount(array) - 2
+        tests = self._arguments(given)
+        names = [f"x{i}" for i in range(len(given or ()))]
+        arrays = [n for n, x in zip(names, given or (), strict=True) if hasattr(x, "dtype")]
+        arrays += [slot.written(self._name(slot.holder, "a_holder")) for slot in fetched]
+        self._names.bound |= {"step": step, "lock": lock, "wrapped": wrapped, "MISSED": MISSED}
+        lines = ["def enter(args):"]
+        if tests is None:
+            lines += ["    return OTHER"]
+        else:
+            condition = "\n            and ".join(tests + self._tests + self._free) or "True"
+            lines += [f"    if len(args) != {len(names)}:", "        return OTHER"]
+            lines += [f"    {', '.join(names)}, = args"] if names else []
+            lines += [
+                "    with lock:",
+                "        try:",
+                f"            if not ({condition}):",
+                "                return OTHER",
+                "        except (ValueError, KeyError, IndexError):",
+                "            return OTHER",
+                f"        found = step({', '.join(arrays)})",
+                "    return found if found is MISSED else wrapped(found)",
+            ]
+        lines += ["", "def free():", f"    return {' and '.join(self._free) or 'True'}"]
+        exec("\n".join(lines), self._names.bound)
+        return self._names.bound["enter"], self._names.bound["free"]
+
+    def _arguments(self, given: tuple[Any, ...] | None) -> list[str] | None:
+        """Test the arguments; None where there are others than arrays and numbers."""
+        if given is None:
+            return None
+        tests = []
+        for i, argument in enumerate(given):
+            if type(argument) is np.ndarray or isinstance(argument, np.generic):
+                kind, dtype = self._name(type(argument), "kind"), self._name(argument.dtype, "dtype")
+                tests.append(f"type(x{i}) is {kind} and x{i}.dtype is {dtype}")
+                tests.append(f"x{i}.shape == {argument.shape} and x{i}.strides == {argument.strides}")
+            elif argument is None or type(argument) in (bool, int, float, str):
+                kind, same = self._name(type(argument), "kind"), self._name(argument, "number")
+                tests.append(f"type(x{i}) is {kind} and x{i} == {same}")
+            else:
+                return None
+        return tests
