@@ -9,13 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from . import eager, engine, gradients, growth, page
+from . import compiled, eager, engine, first_call, gradients, growth, page
 from .driver import FULL, QUICK, Settings
 from .machine import machine
 from .registry import PEERS
 
 GROUPS: Mapping[str, ModuleType] = {
     "eager": eager,
+    "compiled": compiled,
+    "first-call": first_call,
     "engine": engine,
     "gradients": gradients,
     "growth": growth,
@@ -54,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    names = [*GROUPS, *(row for group in GROUPS.values() for row in group.ROWS)]
+    # A row may be in several groups: all of them run.
+    names = list(dict.fromkeys([*GROUPS, *(row for g in GROUPS.values() for row in g.ROWS)]))
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds: to see that all runs")
     parser.add_argument(
@@ -99,7 +102,7 @@ def _in_words(quick: bool, settings: Settings) -> str:
 
 def _print_absent() -> None:
     """Name the peers that are not installed."""
-    absent = dict.fromkeys(peer.package for peer in PEERS.values() if not peer.installed)
+    absent = [peer.title for peer in PEERS.values() if not peer.installed]
     if absent:
         print(f"Not installed: {', '.join(absent)}.")
 

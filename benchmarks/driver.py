@@ -86,13 +86,13 @@ def progress(text: str) -> None:
 class Process:
     """A peer's process, and what it is asked."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, variables: Mapping[str, str] | None = None) -> None:
         self.peer = peer
         self._failure = ""
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", peer.module],
+            [sys.executable, "-m", "benchmarks.worker", peer.module, peer.hidden],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, env=environment(),
+            text=True, env={**environment(), **(variables or {})},
         )  # fmt: skip
 
     def __enter__(self) -> Self:

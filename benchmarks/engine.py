@@ -152,23 +152,37 @@ def _import_time(package: str) -> float:
 def memory(settings: Settings) -> Lines:
     """The most memory that a training loop on `wide` takes, above its data."""
     workload = BY_NAME["wide"]
-    keys = ("tensorgrad", "torch", "torch-fused", "mygrad", "autograd", "by-hand")
+    own = ("tensorgrad", "compiled", "compiled-numpy")
+    rivals = ("torch", "torch-fused", "torch-compile", "mygrad", "autograd", "by-hand")
     used: dict[str, float] = {}
     faults: list[str] = []
-    for peer in filter(settings.asks_for, available(keys)):
+    for peer in filter(settings.asks_for, available(own + rivals)):
         try:
             peaks = [_peak(peer, workload, settings) for _ in range(settings.repeats)]
             used[peer.key] = statistics.median(peaks) * MEGABYTES
         except PeerError as error:
             faults.append(f"memory, {peer.key}: {str(error).splitlines()[-1]}")
     what = "peak memory of a training loop on wide, above the data"
-    own = used.get("tensorgrad")
-    others = _others({k: x for k, x in used.items() if k != "tensorgrad"}, "MiB")
-    if own is None or "torch" not in used:
-        return [(what, _figure(own, "MiB"), others, "-", "1.3", "not compared")], faults
-    ratio = own / used["torch"]
-    cells = (_figure(own, "MiB"), others, f"{number(ratio)} x PyTorch", "1.3")
-    return [(what, *cells, verdict(ratio, 1.3))], faults
+    others = {key: used[key] for key in rivals if key in used}
+    lines = [memory_line(what, used.get("tensorgrad"), others, 1.3)]
+    for key in own[1:]:
+        if key in used:
+            few = {k: used[k] for k in ("tensorgrad", "torch", "torch-compile") if k in used}
+            lines.append(memory_line(f"the same, {PEERS[key].title}", used[key], few, None))
+    return lines, faults
+
+
+def memory_line(
+    what: str, own: float | None, others: Mapping[str, float], target: float | None
+) -> Line:
+    """Write one row about memory: mebibytes, compared with PyTorch's; not every row has a target."""
+    told = "-" if target is None else f"{target:g}"
+    cells = (_figure(own, "MiB"), _others(others, "MiB"))
+    if own is None or "torch" not in others:
+        return (what, *cells, "-", told, "not compared")
+    ratio = own / others["torch"]
+    judged = "" if target is None else verdict(ratio, target)
+    return (what, *cells, f"{number(ratio)} x PyTorch", told, judged)
 
 
 def _peak(peer: Peer, workload: Workload, settings: Settings) -> float:

@@ -8,13 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import tensorgrad
+
+COMPILED = {"compiled": True}
+
 
 @dataclass(frozen=True)
 class Peer:
     """One way of doing the work.
 
     `module` is in `benchmarks.peers`; `package` is what has to be installed; `options` are given
-    to each of the module's cases that is asked for.
+    to each of the module's cases that is asked for; `needs` is what tensorgrad has to offer, and
+    `hidden` a package that the process is to do without.
     """
 
     key: str
@@ -22,11 +27,14 @@ class Peer:
     module: str
     package: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    needs: str = ""
+    hidden: str = ""
 
     @property
     def installed(self) -> bool:
-        """Whether the package is there."""
-        return importlib.util.find_spec(self.package) is not None
+        """Whether the package is there, and all of tensorgrad that is needed."""
+        there = importlib.util.find_spec(self.package) is not None
+        return there and (not self.needs or hasattr(tensorgrad, self.needs))
 
 
 PEERS = {
@@ -34,8 +42,26 @@ PEERS = {
     for peer in (
         Peer("tensorgrad", "tensorgrad", "on_tensorgrad", "tensorgrad"),
         Peer("no-grad", "not recording", "on_tensorgrad", "tensorgrad", {"recording": False}),
+        Peer("compiled", "compiled + numba", "on_tensorgrad", "numba", COMPILED, needs="compile"),
+        Peer(
+            "compiled-numpy",
+            "compiled",
+            "on_tensorgrad",
+            "tensorgrad",
+            COMPILED,
+            needs="compile",
+            hidden="numba",
+        ),
         Peer("torch", "PyTorch", "on_torch", "torch"),
         Peer("torch-fused", "PyTorch fused", "on_torch", "torch", {"fused": True}),
+        Peer(
+            "torch-compile",
+            "torch.compile, fused",
+            "on_torch",
+            "torch",
+            {"fused": True, "compiled": True},
+        ),
+        Peer("jax", "JAX jit", "on_jax", "jax"),
         Peer("autograd", "autograd", "on_autograd", "autograd"),
         Peer("mygrad", "MyGrad", "on_mygrad", "mygrad"),
         Peer("micrograd", "micrograd", "on_micrograd", "micrograd"),

@@ -47,7 +47,7 @@ FLOORS = (
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
 # Imported inside the functions that use them: they are optional, or slow to import.
-OPTIONAL = {"IPython", "graphviz", "matplotlib", "tqdm"}
+OPTIONAL = {"IPython", "graphviz", "llvmlite", "matplotlib", "numba", "tqdm"}
 REQUIRED = {"numpy"}
 
 MAX_FILE_LINES = 400

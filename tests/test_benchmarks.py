@@ -5,6 +5,7 @@ No time is tested: what is fast on one machine, on one day, is no property of th
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import driver, eager, page
+from benchmarks import compiled, driver, eager, engine, first_call, page, registry, worker
 from benchmarks.growth import Curve
 from benchmarks.peers import by_hand
 from benchmarks.table import Table, number
@@ -30,7 +31,7 @@ def test_the_quick_run_agrees_with_numpy_by_hand() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not timed" not in done.stderr
-    for row in (*eager.ROWS, "small multiply", "peak memory", "1,024"):
+    for row in (*eager.ROWS, "First call", "small multiply", "peak memory", "1,024"):
         assert row in done.stdout
 
 
@@ -76,6 +77,54 @@ def test_a_ratio_is_taken_within_the_round() -> None:
     assert (outcome.best("a"), outcome.median("a")) == (1.0, 3.0)
 
 
+def test_the_fastest_of_all_may_be_missed_by_noise_on_the_wide_rows_alone() -> None:
+    times = {"compiled": [1.02, 1.02], "by-hand": [2.0, 2.0], "jax": [1.0, 1.0]}
+    outcomes = {name: driver.Outcome(times, {}) for name in ("mnist", "wide")}
+    table = compiled.ratios_table(outcomes, "compiled", ["by-hand", "jax"])
+    assert table.rows[0] == ["mnist", "0.510", "1.02", "JAX jit", "1.00", "falls short"]
+    assert table.rows[1] == ["wide", "0.510", "1.02", "JAX jit", "1.03", "pass"]
+
+
+def test_without_numba_the_target_is_that_of_the_floor() -> None:
+    times = {"compiled-numpy": [1.04], "by-hand": [1.0], "jax": [0.5]}
+    table = compiled.ratios_table(
+        {"mnist": driver.Outcome(times, {})}, "compiled-numpy", ["by-hand", "jax"]
+    )
+    assert table.rows == [["mnist", "1.04", "2.08", "NumPy by hand", "1.05", "pass"]]
+
+
+def test_who_was_not_timed_is_not_compared() -> None:
+    outcomes = {"mnist": driver.Outcome({"by-hand": [1.0]}, {"compiled": "raised"})}
+    table = compiled.ratios_table(outcomes, "compiled", ["by-hand"])
+    assert table.rows == [["mnist", "-", "-", "1.00", "not compared"]]
+
+
+def test_a_peer_needs_its_package_and_what_it_asks_of_tensorgrad() -> None:
+    assert registry.Peer("k", "t", "m", "numpy").installed
+    assert registry.Peer("k", "t", "m", "numpy", needs="Tensor").installed
+    assert not registry.Peer("k", "t", "m", "numpy", needs="no_such_name").installed
+    assert not registry.Peer("k", "t", "m", "no_such_package").installed
+
+
+def test_a_hidden_package_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hidden_package", None)
+    worker.hide("hidden_package")
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("hidden_package")
+
+
+def test_a_first_call_that_was_not_made_has_no_figure() -> None:
+    assert first_call.line("cold", [], 6.0) == ["cold", "-", "6.00", "not measured"]
+    assert first_call.line("cold", [1.0, 9.0, 2.0], 6.0) == ["cold", "2.00", "6.00", "pass"]
+
+
+def test_memory_is_compared_with_that_of_pytorch() -> None:
+    line = engine.memory_line("memory", 120.0, {"torch": 100.0}, 1.3)
+    assert line == ("memory", "120 MiB", "PyTorch 100 MiB", "1.20 x PyTorch", "1.3", "pass")
+    assert engine.memory_line("memory", 120.0, {"torch": 100.0}, None)[-2:] == ("-", "")
+    assert engine.memory_line("memory", 120.0, {}, 1.3)[-1] == "not compared"
+
+
 def test_a_curve_that_rises_again_is_seen() -> None:
     assert Curve("k", "sample", "batch", (1, 2, 3), {"tensorgrad": (9.0, 2.0, 3.0)}).rise == 1.5
     assert Curve("k", "sample", "batch", (1, 2, 3), {"tensorgrad": (9.0, 2.0, 2.0)}).rise == 1.0
@@ -102,7 +151,10 @@ def test_a_table_replaces_the_one_on_the_page(tmp_path: Path) -> None:
 
 def test_the_page_of_the_project_has_a_place_for_every_table() -> None:
     text = (ROOT / "docs/performance.md").read_text("utf-8")
-    names = ("machine", "eager", "eager-ratios", "engine", "growth-batch", "growth-network")
+    names = (
+        "machine", "eager", "eager-ratios", "compiled", "compiled-ratios", "compiled-numpy-ratios",
+        "first-call", "engine", "gradients", "growth-batch", "growth-network",
+    )  # fmt: skip
     assert [name for name in names if f"<!-- table {name} -->" not in text] == []
     assert "<!-- picture -->" in text
 

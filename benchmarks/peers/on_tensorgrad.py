@@ -1,4 +1,4 @@
-"""tensorgrad, eager, through its public names."""
+"""tensorgrad, eager and compiled, through its public names."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from .shared import (
 )
 
 
-def training(workload: dict[str, Any]) -> Case:
-    """Train the network of a workload."""
+def training(workload: dict[str, Any], compiled: bool = False) -> Case:
+    """Train the network of a workload; the step is compiled by its first call."""
     found = Workload.from_fields(workload)
     model = network(found)
     parameters = model.parameters()
@@ -43,7 +43,7 @@ def training(workload: dict[str, Any]) -> Case:
         optimizer.step()
         return loss
 
-    return over(batches_of(found), step)
+    return over(batches_of(found), tg.compile(step) if compiled else step)
 
 
 def network(workload: Workload) -> nn.MLP:

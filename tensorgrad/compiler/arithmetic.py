@@ -103,14 +103,16 @@ def supported(
     return expression(function, terms, dtype) is not None
 
 
-def constant(function: str, literal: Literal, terms: Sequence[Term], dtype: np.dtype[Any]) -> Any:
-    """Return a number for NumPy, as an array of the dtype that it takes where that is known.
+def dtype_of_numbers(
+    function: str, terms: Sequence[Term], dtype: np.dtype[Any]
+) -> np.dtype[Any] | None:
+    """Return the dtype that the Python numbers among the operands take, None where it is NumPy's.
 
     NumPy converts a Python number at each call, which takes as long as a hundred additions.
     """
     if function == "where" or expression(function, terms, dtype) is None:
-        return literal.value
-    return np.asarray(literal.value, common_dtype(terms))
+        return None
+    return common_dtype(terms)
 
 
 def common_dtype(terms: Sequence[Term]) -> np.dtype[Any]:
@@ -157,7 +159,9 @@ def _in_range(value: int, dtype: np.dtype[Any]) -> bool:
 def _comparable(common: np.dtype[Any], terms: Sequence[Term]) -> bool:
     """Tell whether values are compared in one dtype: integers of different kinds are not."""
     dtypes = {term[1] for term in terms if not isinstance(term, Literal)}
-    return common in _FLOATS or (common.kind in "biu" and dtypes == {common})
+    if common in _FLOATS:
+        return any(dtype in _FLOATS for dtype in dtypes)
+    return common.kind in "biu" and dtypes == {common}
 
 
 def _is_bool(term: Term) -> bool:

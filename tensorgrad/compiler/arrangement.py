@@ -31,8 +31,9 @@ class Arrangement:
 
     def shape_of(self, kind: str) -> Shape:
         """Return the shape that an input of a kind is reshaped to."""
-        shapes = {FULL: self.shape, ROW: self.shape[-1:], COLUMN: self.shape[:1], SINGLE: (1,)}
-        return shapes.get(kind, ())
+        rows = (self.shape[0], 1)
+        shapes = {FULL: self.shape, ROW: self.shape[-1:], COLUMN: rows, SINGLE: (1,), SCALAR: ()}
+        return shapes[kind]
 
     def part(self, kind: str, array: Any, start: int, stop: int) -> Any:
         """Return the part of an arranged array that goes with some of the first axis."""

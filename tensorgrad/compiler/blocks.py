@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._typing import Array
-from .arithmetic import FUNCTIONS, Term, constant
+from .arithmetic import FUNCTIONS, dtype_of_numbers
 from .arrangement import FULL, SCALAR, arranged, views
 from .chain import Chain, Line, Literal
 from .threads import ARITHMETIC, TRANSCENDENTAL, both
@@ -23,7 +23,7 @@ from .threads import ARITHMETIC, TRANSCENDENTAL, both
 BLOCK: Final = 65_536
 """Elements of a block."""
 
-_Call = tuple[Callable[..., Any], tuple[Any, ...]]
+_Call = tuple[Callable[..., Any], tuple[Any, ...], Array]
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class Step:
     """One call of NumPy: operands and target are named as in `Blocks.source`."""
 
     function: str
-    operands: tuple[str | Any, ...]
-    """Names of arrays, and numbers."""
+    operands: tuple[str | Literal, ...]
     target: str
+    numbers: np.dtype[Any] | None = None
+    """The dtype of the literals, None to leave it to NumPy."""
 
 
 class Blocks:
@@ -155,7 +156,7 @@ class _Memory:
                 self.homes[value] = kept
         for index, line in enumerate(self.chain.lines):
             target = self._target(index, line)
-            steps.append(Step(line.function, self._operands(line), target))
+            steps.append(self._step(line, target))
             self._release(index, line, target)
             self.homes[self.count + index] = target
         for target, value in zip(self.targets, self.chain.outputs, strict=True):
@@ -163,16 +164,15 @@ class _Memory:
                 steps.append(Step("astype", (self.homes[value],), target))
         return steps, self.scratch
 
-    def _operands(self, line: Line) -> tuple[Any, ...]:
-        chain = self.chain
-        terms: list[Term] = [
-            o if isinstance(o, Literal) else ("", chain.dtype_of(o)) for o in line.operands
+    def _step(self, line: Line, target: str) -> Step:
+        terms = [
+            o if isinstance(o, Literal) else ("", self.chain.dtype_of(o)) for o in line.operands
         ]
-        return tuple(
-            constant(line.function, o, terms, line.dtype)
-            if isinstance(o, Literal)
-            else self.homes[o]
-            for o in line.operands
+        return Step(
+            line.function,
+            tuple(o if isinstance(o, Literal) else self.homes[o] for o in line.operands),
+            target,
+            dtype_of_numbers(line.function, terms, line.dtype),
         )
 
     def _target(self, index: int, line: Line) -> str:
@@ -215,8 +215,8 @@ def _run(calls: Iterable[_Call], cells: list[Array], *scalars: Any) -> None:
     """Make the calls, with these numbers in their cells."""
     for cell, scalar in zip(cells, scalars, strict=True):
         cell[()] = scalar
-    for function, arguments in calls:
-        function(*arguments)
+    for function, operands, out in calls:
+        function(*operands, out=out)
 
 
 def _run_halves(first: list[_Call], second: list[_Call], cells: list[Array], *scalars: Any) -> None:
@@ -227,10 +227,14 @@ def _run_halves(first: list[_Call], second: list[_Call], cells: list[Array], *sc
 
 def _call(step: Step, arrays: dict[str, Array]) -> _Call:
     """Return a step over the arrays of a block."""
-    operands = [arrays[o] if isinstance(o, str) else o for o in step.operands]
+    operands = [arrays[o] if isinstance(o, str) else _number(o, step) for o in step.operands]
     ours: dict[str, Callable[..., None]] = {"astype": _cast, "where": _where}
     function = ours.get(step.function) or getattr(np, step.function)
-    return function, (*operands, arrays[step.target])
+    return function, tuple(operands), arrays[step.target]
+
+
+def _number(literal: Literal, step: Step) -> Any:
+    return literal.value if step.numbers is None else np.asarray(literal.value, step.numbers)
 
 
 def _cast(x: Array, out: Array) -> None:
@@ -244,7 +248,7 @@ def _where(condition: Array, x: Array, y: Array, out: Array) -> None:
 
 def _text(step: Step) -> str:
     """Write a call."""
-    operands = ", ".join(o if isinstance(o, str) else f"{o}" for o in step.operands)
+    operands = ", ".join(o if isinstance(o, str) else repr(o.value) for o in step.operands)
     if step.function == "astype":
         return f"{step.target}[...] = {operands}"
     if step.function == "where":

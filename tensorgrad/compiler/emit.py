@@ -21,13 +21,10 @@ from .names import Names, hint, symbol
 from .program import GETITEM, SETITEM, Array, Home, Instruction, Kind, Method, Phase, Place, Program
 from .plan import Plan
 from .record import Recording
+from .runners import TRANSCENDENTAL
 from .tape import ASTYPE, COPY, Draw, equal
 from .traced import Attribute
 
-TRANSCENDENTAL = {
-    np.arctan, np.cos, np.exp, np.expm1, np.log, np.log1p, np.sin, np.sinh, np.cosh, np.tan, np.tanh,
-}  # fmt: skip
-"""Functions of one array that take long enough for two threads."""
 MISSED = object()
 """What `step` returns when the call is not like the recording: nothing has been changed then."""
 
@@ -85,7 +82,8 @@ class _Writer:
         self._commit()
         self._set()
         returned = self.program.results[: self.recording.returned]
-        results = [self._returned(a) for a in returned]
+        recorded = [r.array for r in self.recording.results if r.array is not None]
+        results = [self._returned(a, old) for a, old in zip(returned, recorded, strict=True)]
         self._line(f"return {self._tuple(results)}")
         head = [
             f"def prepare({', '.join(captured)}):",
@@ -192,10 +190,17 @@ class _Writer:
     def _prepare(self, text: str) -> None:
         self.prepared.append(f"    {text}")
 
-    def _returned(self, array: Array) -> str:
-        """Write a result; what the next call would overwrite is copied."""
+    def _returned(self, array: Array, recorded: Array) -> str:
+        """Write a result; what the next call would overwrite, or the caller has, is copied."""
+        given = array.storage.home is Home.ARGUMENT and recorded.storage is not array.storage
+        if array.shape and (given or self.memory.fixed(array)):
+            return f"{self.read(array)}.copy()"
+        return self._shown(array, recorded)
+
+    def _shown(self, array: Array, recorded: Array) -> str:
+        """Write a value for others to see: an array of no axes where there was one."""
         name = self.read(array)
-        return f"{name}.copy()" if self.memory.fixed(array) else name
+        return name if array.shape or recorded.number else f"np.array({name})"
 
     # --- instructions -----------------------------------------------------------------------------
 
@@ -321,7 +326,7 @@ class _Writer:
         runner = self.runners[instruction]
         self.kernels.setdefault(runner.source)
         outputs = [self._buffer(out, hint(instruction.function)) for out in instruction.outputs]
-        inputs = [self.read(a) if a.shape else "None" for a in instruction.args]
+        inputs = [self.read(a) for a in instruction.args if a.shape]
         numbers = [self.read(a) for a in instruction.args if not a.shape]
         phase = instruction.place.phase.name.lower()
         name = self.names.new(f"{phase}_{instruction.function.__name__}"[:40])
@@ -418,7 +423,8 @@ class _Writer:
         for leaf in self.recording.ticked:
             self._line(f"{self._holder(leaf)}.time = now")
         for slot, value in self.recording.sets:
-            text = self.read(self._renamed(value)) if isinstance(value, Array) else repr(value)
+            array = isinstance(value, Array)
+            text = self._shown(self._renamed(value), value) if array else repr(value)
             self._line(f"{slot.written(self._holder(slot.holder))} = {text}")
 
     def _holder(self, holder: Any) -> str:

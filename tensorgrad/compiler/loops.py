@@ -189,7 +189,7 @@ class _Plan:
         kinds, axes = self.arrangement.kinds, len(self.arrangement.shape)
         types = []
         for n in self._inputs:
-            dimensions = axes if kinds[n] == FULL else 1
+            dimensions = len(self.arrangement.shape_of(kinds[n]))
             types.append(_array_type(self.chain.inputs[n].dtype, dimensions))
         types += [
             _array_type(self.chain.dtype_of(self.chain.outputs[k]), axes) for k in self._outputs
@@ -214,7 +214,7 @@ class _Plan:
             full += [f"y{k}" for k in self._outputs]
             lines += [f"    for r in range({targets[0]}.shape[0]):"]
             lines += [f"        {name}_row = {name}[r]" for name in full]
-            lines += [f"        a{n} = x{n}[r]" for n in self._inputs if kinds[n] == COLUMN]
+            lines += [f"        a{n} = x{n}[r, 0]" for n in self._inputs if kinds[n] == COLUMN]
             indent, row = " " * 8, "_row"
         lines += [f"{indent}for i in range({targets[0]}{row}.size):"]
         indent += "    "

@@ -29,6 +29,15 @@ class Memory:
     eager: int = 0
     """The bytes that the arrays take at the worst moment, when each has memory of its own."""
 
+    def location(self, array: Array) -> object:
+        """Return the same for arrays of fixed memory that start at the same place."""
+        storage = array.storage
+        if storage in self.stored_in:
+            return self.stored_in[storage]
+        if storage in self.part_of:
+            return self.part_of[storage]
+        return self.pool_of.get(storage, array)
+
     def fixed(self, array: Array) -> bool:
         """Tell whether an array is at the same place at each call."""
         storage = array.storage

@@ -14,7 +14,7 @@ from .passes.checks import with_joined_checks
 from .passes.common import without_repeats
 from .passes.constants import with_constants
 from .passes.dead import without_dead
-from .runners import with_chains
+from .runners import runners_of, with_chains
 from .program import Instruction, Program
 from .record import Recording
 
@@ -38,7 +38,7 @@ def planned(recording: Recording, threads: int) -> Plan:
     first = program = recording.program
     for change in PASSES:
         program = change(program)
-    program, runners = with_chains(program, threads)
+    program = with_chains(program, threads)
     used = {array for instruction in program.instructions for array in instruction.inputs}
     used |= {*program.ends, *(target for target, _ in program.stores)}
     program.captured = [array for array in program.captured if array in used]
@@ -48,4 +48,5 @@ def planned(recording: Recording, threads: int) -> Plan:
         for old, new in zip(before, after, strict=True)
     }
     order = ordered(program)
-    return Plan(program, order, laid_out(program, order), runners, threads)
+    memory = laid_out(program, order)
+    return Plan(program, order, memory, runners_of(order.instructions, memory), threads)

@@ -47,12 +47,14 @@ class Storage:
 class Array:
     """A value of a program: computed once, by one instruction, or there from the start."""
 
-    __slots__ = ("dtype", "label", "shape", "storage", "strides", "value")
+    __slots__ = ("dtype", "label", "number", "shape", "storage", "strides", "value")
 
     def __init__(self, like: Any, storage: Storage, label: str = "", value: Any = None) -> None:
         self.shape: Shape = like.shape
         self.dtype: np.dtype[Any] = like.dtype
         self.strides: tuple[int, ...] = like.strides
+        self.number = isinstance(like, np.generic)
+        """Whether it is a NumPy scalar; an array of no axes is none."""
         self.storage = storage
         self.label = label
         self.value = value
@@ -222,6 +224,11 @@ class Program:
     def ends(self) -> list[Array]:
         """The arrays that are needed after the last instruction."""
         return [*self.results, *self.kept, *(value for _, value in self.stores)]
+
+    @property
+    def leaving(self) -> set[Storage]:
+        """The memory that is seen from outside after a call: no two of them may become one."""
+        return {array.storage for array in (*self.results, *self.kept)}
 
     def makers(self) -> dict[Array, Instruction]:
         """Return the instruction that makes each array."""

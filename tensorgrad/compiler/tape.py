@@ -109,14 +109,19 @@ class Tape:
         if not any(True for _ in results_in(found)):
             return found
         symbols = {key: self.read(item) for key, item in traced.items()}
-        storage = None
-        for key, item in traced.items():
-            if _shares(found, item.value):
-                if _same(found, item.value):
-                    return self._wrapped(found, symbols[key])
-                kind, storage = Kind.VIEW, symbols[key].storage
-                break
-        out = _mapped(found, lambda value: self._made(value, storage or Storage(Home.MADE)))
+        single = isinstance(found, (np.ndarray, np.generic))
+        shared = {id(r): s for r in results_in(found) if (s := _base(r, traced, symbols))}
+        if shared and single:
+            base = shared[id(found)]
+            if _same(found, next(x.value for k, x in traced.items() if symbols[k] is base)):
+                return self._wrapped(found, base)
+            kind = Kind.VIEW
+
+        def made(value: Any) -> Traced:
+            base = shared.get(id(value))
+            return self._made(value, Storage(Home.MADE) if base is None else base.storage)
+
+        out = _mapped(found, made)
         self.instructions.append(
             Instruction(
                 kind,
@@ -182,12 +187,14 @@ class Tape:
         whole = key is Ellipsis or (isinstance(key, tuple) and all(k is Ellipsis for k in key))
         exact = self._exact(target, value) if whole else None
         if exact is None or not self._becomes(target, exact):
-            self.write_by(SETITEM, target, (key, value))
+            self.write_by(SETITEM, target, (key, value), {})
             return
         self.own(target)
         target.value[...] = exact.value
 
-    def write_by(self, function: Callable[..., Any], target: Traced, args: Any) -> None:
+    def write_by(
+        self, function: Callable[..., Any], target: Traced, args: Any, params: dict[str, Any]
+    ) -> None:
         """Write down a call that writes into its first argument, in place."""
         storage = target.array.storage
         if storage.home in (Home.ARGUMENT, Home.CAPTURED) and storage not in self._private:
@@ -196,12 +203,21 @@ class Tape:
         array = self.read(target)
         self._apart(array.storage)
         array.storage.written = True
-        read = {id(item): self.read(self.lifted(item)) for item in traced_in(args)}
-        values = {id(item): self.lifted(item).value for item in traced_in(args)}
-        function(target.value, *lowered(args, lambda x: values[id(x)]))
-        symbols = lowered(args, lambda x: read[id(x)])
+        given = {id(item): self.lifted(item) for item in traced_in((args, params))}
+        read = {key: self.read(item) for key, item in given.items()}
+        function(
+            target.value,
+            *lowered(args, lambda x: given[id(x)].value),
+            **lowered(params, lambda x: given[id(x)].value),
+        )
         self.instructions.append(
-            Instruction(Kind.WRITE, function, (array, *symbols), place=self._place())
+            Instruction(
+                Kind.WRITE,
+                function,
+                (array, *lowered(args, lambda x: read[id(x)])),
+                lowered(params, lambda x: read[id(x)]),
+                place=self._place(),
+            )
         )
 
     def own(self, target: Traced) -> None:
@@ -414,14 +430,17 @@ def _mapped_traced(out: Any) -> Any:
     return tuple(_mapped_traced(item) for item in out) if isinstance(out, (tuple, list)) else out
 
 
-def _shares(found: Any, value: Any) -> bool:
-    """Tell whether a result looks at the memory of an argument."""
-    results = [r for r in results_in(found) if isinstance(r, np.ndarray)]
-    if not isinstance(value, np.ndarray):
-        return False
-    return any(
-        r is value or (r.base is not None and np.may_share_memory(r, value)) for r in results
-    )
+def _base(result: Any, traced: dict[int, Traced], symbols: dict[int, Array]) -> Array | None:
+    """Return the argument whose memory a result looks at, if there is one."""
+    if not isinstance(result, np.ndarray):
+        return None
+    for key, item in traced.items():
+        if isinstance(item.value, np.ndarray) and (
+            result is item.value
+            or (result.base is not None and np.may_share_memory(result, item.value))
+        ):
+            return symbols[key]
+    return None
 
 
 def _same(found: Any, value: Any) -> bool:

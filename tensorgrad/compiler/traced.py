@@ -111,8 +111,10 @@ class Traced(NDArrayOperatorsMixin):
         if any(_foreign(x) for x in inputs):
             return NotImplemented
         out = params.pop("out", None)
+        if out is not None and any(_is_number(x) for x in out):
+            out = None  # `x += y` of a number makes another number
         if method == "at":
-            self.tape.write_by(ufunc.at, self.tape.lifted(inputs[0]), inputs[1:])
+            self.tape.write_by(ufunc.at, self.tape.lifted(inputs[0]), inputs[1:], {})
             return None
         if out is not None and params.get("where", True) is not True:
             start = tuple(self.tape.lifted(o).copy() for o in out)
@@ -136,7 +138,7 @@ class Traced(NDArrayOperatorsMixin):
             args = (self.tape.template(args[0]), *args[1:])
         if function in _WRITERS or function is np.copyto:
             target, *rest = args
-            self.tape.write_by(_WithParams(function, params), self.tape.lifted(target), tuple(rest))
+            self.tape.write_by(function, self.tape.lifted(target), tuple(rest), params)
             return None
         out = params.pop("out", None) if isinstance(params.get("out"), (Traced, np.ndarray)) else None
         found = self._called(function, args, params)
@@ -185,9 +187,7 @@ class Traced(NDArrayOperatorsMixin):
         if name in _ABOUT_MEMORY:
             return getattr(self.value, name)
         if name in _IN_PLACE:
-            return lambda *args, **params: self.tape.write_by(
-                _WithParams(Method(name), params), self, args
-            )
+            return lambda *args, **params: self.tape.write_by(Method(name), self, args, params)
         if name in _LEAKS:
             return lambda *args: self._seen(f".{name}()", lambda x: getattr(np.asarray(x), name)(*args))
         raise AttributeError(f"an array of a recording has no {name!r}")
@@ -287,18 +287,6 @@ class Attribute(Method):
         return getattr(array, self.name)
 
 
-class _WithParams:
-    """A function with its keyword arguments."""
-
-    def __init__(self, function: Callable[..., Any], params: dict[str, Any]) -> None:
-        self.function = function
-        self.params = params
-
-    def __call__(self, *args: Any) -> Any:
-        """Call it."""
-        return self.function(*args, **self.params)
-
-
 class _Masked:
     """A ufunc with a mask, which keeps what it was given where the mask is False."""
 
@@ -325,6 +313,11 @@ def _kind(ufunc: np.ufunc, method: str, params: dict[str, Any]) -> Kind:
 def _foreign(x: Any) -> bool:
     """Tell whether another type wants its say: a Tensor."""
     return hasattr(x, "__array_ufunc__") and not isinstance(x, (Traced, np.ndarray, np.generic))
+
+
+def _is_number(x: Any) -> bool:
+    """Tell whether a traced array is a NumPy scalar, which nothing can be written to."""
+    return isinstance(x, Traced) and isinstance(x.value, np.generic)
 
 
 def _values(tree: Any) -> Any:

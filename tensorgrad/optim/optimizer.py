@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import is_
+from typing import Any, Final
 
 import numpy as np
 
 from .._typing import Array
+from ..graph import clock
 from ..tensor import Tensor
+from .flat import Flat, Run, State, may_move
 from .interrupts import uninterrupted
-
-State: TypeAlias = dict[str, Array]
-"""What an optimiser remembers of one parameter, by name: of its shape, or 0-d."""
 
 _BLOCK: Final = 65_536
 """Elements that are updated at a time, so that the intermediate results stay in the cache.
@@ -32,7 +32,11 @@ class Optimizer(ABC):
 
     A subclass writes two short functions of arrays: `init`, and `update`, which is an expression of
     ordinary NumPy that dispatches, without branches on values or writes to its arguments, and
-    elementwise, since it is given large parameters in blocks.
+    elementwise: it is given small parameters side by side as one flat array, and large ones in
+    blocks.
+
+    The arrays of the parameters move: `param.data` becomes a view of one array that holds all
+    parameters of a dtype.  An array that somebody else holds stays where it is.
 
     Parameters
     ----------
@@ -47,7 +51,8 @@ class Optimizer(ABC):
     params : list of Tensor
         In the order given.
     state : list of dict
-        What is remembered of each parameter.
+        What is remembered of each parameter, in arrays of its shape or 0-d; to change the numbers
+        of steps in it use `load_state_dict`.
 
     Raises
     ------
@@ -74,11 +79,34 @@ class Optimizer(ABC):
         self.params = _checked_params(params)
         # An array, so that a recorded step reads the rate anew at each run.
         self._lr = np.array(checked("lr", lr))
-        self.state = [self.init(param.data) for param in self.params]
+        for param in self.params:
+            param.data  # noqa: B018 - makes an array of a 0-d result that is kept as a scalar
+        self.state: list[State] = []
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Lay the parameters of each dtype side by side, with a state as at the beginning."""
+        members: dict[np.dtype[Any], list[int]] = {}
+        for i, param in enumerate(self.params):
+            members.setdefault(param.dtype, []).append(i)
+        self._flats = [Flat(found, self.params, self.init) for found in members.values()]
+        states = {
+            i: s for flat in self._flats for i, s in zip(flat.members, flat.states, strict=True)
+        }
+        self._states = [states[i] for i in range(len(self.params))]
+        self.state = [dict(state) for state in self._states]
+        self._views = _arrays(self.state)
+        self._plan: _Plan | None = None
 
     @abstractmethod
     def init(self, param: Array) -> State:
-        """Return what to remember of a parameter before the first step: new C-ordered arrays."""
+        """Return what to remember before the first step: new arrays, of the shape given or 0-d.
+
+        Parameters
+        ----------
+        param
+            All parameters of a dtype, side by side in one flat array.
+        """
 
     @abstractmethod
     def update(self, param: Array, grad: Array, state: State, lr: Array) -> tuple[Array, State]:
@@ -87,9 +115,9 @@ class Optimizer(ABC):
         Parameters
         ----------
         param, grad
-            Of one shape and dtype.
+            Flat arrays of one length and dtype: a part of a parameter, or several.
         state
-            As `init` returns it.
+            As `init` returns it, of the same length; a 0-d array holds for all elements.
         lr
             The learning rate, a 0-d float64; cast it, and what comes of it, to the dtype of `param`
             where they meet, or float32 becomes float64.
@@ -128,35 +156,53 @@ class Optimizer(ABC):
                 "computed from these parameters (frozen ones get no gradient)"
             )
         for i in reached:
-            param = self.params[i]
-            if param.shape and not param.data.flags.writeable:
+            data = self.params[i]._data
+            if not data.flags.writeable and not isinstance(data, np.generic):
                 raise ValueError(
-                    f"parameter {i} {param.shape} is read-only memory: freeze it, or make it with "
+                    f"parameter {i} {data.shape} is read-only memory: freeze it, or make it with "
                     "Tensor(array), which copies"
                 )
+        runs = self._runs(reached)
         # A NaN or an overflow must not stop a step half-way, whatever np.seterr says.
         with uninterrupted(), np.errstate(all="ignore"):
-            for i in reached:
-                self._apply(self.params[i], self.state[i])
+            for run in runs:
+                run.change(self._run_update)
+                time = clock.tick()
+                for param in run.params:
+                    leaf = param._node
+                    assert leaf is not None  # it was reached
+                    leaf.out, leaf.time = param._data, time  # graphs from before must know
 
-    def _apply(self, param: Tensor, state: State) -> None:
-        """Update one parameter and its state, in place."""
-        data = np.asarray(param.data)
+    def _runs(self, reached: list[int]) -> list[Run]:
+        """Return what to update in one go; planned anew when something is not as it was."""
+        if not _same(_arrays(self.state), self._views):
+            self._take_state(self.state)  # somebody has put other arrays there
+        if type(self._lr) is not np.ndarray:  # a step is recorded, with stand-ins for the arrays
+            return _Plan(reached, self._flats).runs
+        if self._plan is None or not self._plan.holds(reached):
+            self._plan = _Plan(reached, self._flats)
+        return self._plan.runs
+
+    def _run_update(self, values: Array, grad: Array, state: State) -> None:
+        """Change flat values and their state in place, as `update` says: in blocks."""
         new: State = {}
-        for values, grad, part in _pieces(data, param.grad, state):
-            values[...], new = self.update(values, grad, part, self._lr)
+        for values_part, grad_part, part in _blocks(values, grad, state):
+            values_part[...], new = self.update(values_part, grad_part, part, self._lr)
             for name, array in part.items():
                 if array.ndim:
                     array[...] = new[name]
         for name, array in state.items():
-            if not array.ndim:  # every piece reads it, so it is written after the last one
+            if not array.ndim:  # every block reads it, so it is written after the last one
                 array[...] = new[name]
-        param.data = data  # tells the graph that the data were written
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for param in self.params:
             param.zero_grad()
+        # A parameter that was given another array can come back once no graph holds that.
+        away = [] if self._plan is None else self._plan.away
+        if [k for flat, k in away if flat.take_home(k)]:
+            self._plan = None
 
     # --- saving -----------------------------------------------------------------------------------
 
@@ -212,20 +258,82 @@ class Optimizer(ABC):
         checked("lr", float(given["lr"]))
         for name, array in own.items():
             array[...] = given[name]
+        self._regroup()
+
+    def _take_state(self, states: Sequence[State]) -> None:
+        """Copy other arrays into the state of the parameters, and let that be the state again."""
+        for own, state in zip(self._states, states, strict=True):
+            for name, array in own.items():
+                if state[name] is not array:
+                    array[...] = state[name]
+        self.state = [dict(state) for state in self._states]
+        self._regroup()
+
+    def _regroup(self) -> None:
+        """Find out which parameters have taken equally many steps, after a change of state."""
+        for flat in self._flats:
+            flat.regroup()
+        self._plan = None
+
+    # --- pickle and copy --------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what lies side by side: copies of views are arrays of their own."""
+        laid_out = ("_flats", "_states", "_views", "_plan")
+        return {name: value for name, value in vars(self).items() if name not in laid_out}
+
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        """Lay all out anew."""
+        vars(self).update(attributes)
+        states = self.state
+        self._lay_out()
+        self._take_state(states)
 
 
-def _pieces(data: Array, grad: Array, state: State) -> Iterator[tuple[Array, Array, State]]:
-    """Yield views of a parameter, its gradient and its state: whole, or in blocks."""
-    if data.size <= _BLOCK or not data.flags.c_contiguous:
-        yield data, grad, state
+class _Plan:
+    """What a step changes, for as long as the same parameters are reached, in the same places."""
+
+    __slots__ = ("away", "homes", "params", "reached", "runs")
+
+    def __init__(self, reached: list[int], flats: list[Flat]) -> None:
+        self.reached = reached
+        self.runs = [run for flat in flats for run in flat.runs(set(reached))]
+        self.params: list[Tensor] = []
+        self.homes: list[Array] = []
+        self.away: list[tuple[Flat, int]] = []
+        for flat in flats:
+            for k, (param, home) in enumerate(zip(flat.params, flat.homes, strict=True)):
+                if param._data is home:
+                    self.params.append(param)
+                    self.homes.append(home)
+                elif may_move(param._data):
+                    self.away.append((flat, k))
+
+    def holds(self, reached: list[int]) -> bool:
+        """Tell whether nothing has changed."""
+        at = [param._data for param in self.params]
+        return self.reached == reached and _same(at, self.homes)
+
+
+def _arrays(states: Sequence[State]) -> list[Array]:
+    """List the arrays in the states of all parameters."""
+    return [array for state in states for array in state.values()]
+
+
+def _same(found: Sequence[Any], known: Sequence[Any]) -> bool:
+    """Tell whether these are the same objects."""
+    return len(found) == len(known) and all(map(is_, found, known))
+
+
+def _blocks(values: Array, grad: Array, state: State) -> Iterator[tuple[Array, Array, State]]:
+    """Yield flat arrays as they are, or cut into blocks."""
+    if values.size <= _BLOCK:
+        yield values, grad, state
         return
-    flat, flat_grad = data.reshape(-1), np.ascontiguousarray(grad).reshape(-1)
-    # `init` makes contiguous arrays, and they are never replaced: these are views.
-    flat_state = {name: array.reshape(-1) if array.ndim else array for name, array in state.items()}
-    for start in range(0, data.size, _BLOCK):
+    for start in range(0, values.size, _BLOCK):
         rows = slice(start, start + _BLOCK)
-        part = {name: array[rows] if array.ndim else array for name, array in flat_state.items()}
-        yield flat[rows], flat_grad[rows], part
+        part = {name: array[rows] if array.ndim else array for name, array in state.items()}
+        yield values[rows], grad[rows], part
 
 
 def checked(name: str, value: float, below: float = math.inf) -> float:

@@ -11,7 +11,8 @@ import numpy as np
 
 from .._typing import Array
 from ..tensor import Tensor
-from .optimizer import Optimizer, State, checked
+from .flat import State
+from .optimizer import Optimizer, checked
 
 
 class SGD(Optimizer):

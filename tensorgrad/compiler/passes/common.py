@@ -15,6 +15,7 @@ def without_repeats(program: Program) -> Program:
     seen: dict[Hashable, Instruction] = {}
     same: dict[Array, Array] = {}
     kept: list[Instruction] = []
+    leaving = program.leaving
     for instruction in program.instructions:
         instruction = instruction.with_inputs(lambda array: same.get(array, array))
         key = _key(instruction)
@@ -25,6 +26,11 @@ def without_repeats(program: Program) -> Program:
             kept.append(instruction)
             continue
         old, new = instruction.out, first.out
+        if old.storage in leaving:
+            if new.storage in leaving:
+                kept.append(instruction)
+                continue
+            leaving.add(new.storage)
         if old.shape == new.shape:
             same[old] = new
         else:  # of a sum with and without keepdims, one is a view of the other

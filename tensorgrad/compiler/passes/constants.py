@@ -13,6 +13,7 @@ def with_constants(program: Program) -> Program:
     """Run the instructions whose arguments are all constant, and keep the results."""
     known: dict[Array, Array] = {}
     kept: list[Instruction] = []
+    leaving = program.leaving
     for instruction in program.instructions:
         instruction = instruction.with_inputs(lambda array: known.get(array, array))
         if _foldable(instruction):
@@ -24,7 +25,7 @@ def with_constants(program: Program) -> Program:
             continue
         instruction = _with_numbers(instruction)
         same = _times_one(instruction)
-        if same is None:
+        if same is None or instruction.out.storage in leaving:
             kept.append(instruction)
         else:
             known[instruction.out] = same

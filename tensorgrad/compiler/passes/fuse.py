@@ -6,12 +6,13 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
+from ..arrangement import arranged
 from ..chain import Chain, Line, Literal, Operand
 from ..program import Array, Home, Instruction, Kind, Program, Storage
 from ..tape import ASTYPE, COPY
 
 Usable = Callable[[Instruction], bool]
-Worth = Callable[[list[Instruction]], bool]
+Worth = Callable[[Chain], bool]
 
 
 def fused(program: Program, usable: Usable, worth: Worth) -> Program:
@@ -83,10 +84,11 @@ class _Fusion:
     def _close(self, key: Hashable) -> None:
         """Write a group, as a chain or as it was."""
         members = self.open.pop(key).members
-        if not self.worth(members):
+        chain = self._chain(members)
+        if arranged(chain.function.chain) is None or not self.worth(chain.function.chain):  # type: ignore[attr-defined]
             self.found += members
-            return
-        self.found.append(self._chain(members))
+        else:
+            self.found.append(chain)
 
     def _chain(self, members: list[Instruction]) -> Instruction:
         """Make one instruction of several."""
