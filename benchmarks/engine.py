@@ -167,7 +167,8 @@ def memory(settings: Settings) -> Lines:
     lines = [memory_line(what, used.get("tensorgrad"), others, 1.3)]
     for key in own[1:]:
         if key in used:
-            few = {k: used[k] for k in ("tensorgrad", "torch", "torch-compile") if k in used}
+            beside = ("tensorgrad", "torch", "torch-compile")
+            few = {name: used[name] for name in beside if name in used}
             lines.append(memory_line(f"the same, {PEERS[key].title}", used[key], few, None))
     return lines, faults
 
@@ -175,7 +176,7 @@ def memory(settings: Settings) -> Lines:
 def memory_line(
     what: str, own: float | None, others: Mapping[str, float], target: float | None
 ) -> Line:
-    """Write one row about memory: mebibytes, compared with PyTorch's; not every row has a target."""
+    """Write one row about memory, in mebibytes, beside PyTorch's; not every row has a target."""
     told = "-" if target is None else f"{target:g}"
     cells = (_figure(own, "MiB"), _others(others, "MiB"))
     if own is None or "torch" not in others:

@@ -16,10 +16,12 @@ FLOOR = "by-hand"
 def race_of(workload: Workload, settings: Settings) -> Race:
     """Return the race of a training step.
 
-    Rounding differs between frameworks, and Adam's division makes more of it in the steps that
-    follow: in float32 the losses agree to three digits.
+    Rounding differs between frameworks, and in the steps that follow Adam's division makes more of
+    it, and the units that it turns on or off in a network of relu more still.
     """
-    tolerance = 1e-9 if workload.dtype == "float64" else 2e-3
+    tolerance = 5e-3 if workload.activation == "relu" else 1e-4
+    if workload.dtype == "float64":
+        tolerance = 1e-9
     options = {"workload": asdict(workload)}
     return Race("training", options, check=settings.check, tolerance=tolerance)
 

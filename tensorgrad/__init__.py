@@ -20,6 +20,7 @@ from .creation import (
     zeros,
     zeros_like,
 )
+from .compiler import CompileError, compile
 from .debug import AnomalyError, detect_anomaly
 from .graph import enable_grad, is_grad_enabled, no_grad
 from .numpy_api import (
@@ -125,6 +126,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AnomalyError",
+    "CompileError",
     "History",
     "Tensor",
     "Value",
@@ -146,6 +148,7 @@ __all__ = [
     "check_grads",
     "checkpoint",
     "clip",
+    "compile",
     "concatenate",
     "cos",
     "cosh",

@@ -139,7 +139,7 @@ def finish(steps: Walk) -> Gradients:
             return stop.value  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Pass:
     """The settings of a pass; `plain` and `careful` visit the nodes once."""
 

@@ -346,6 +346,19 @@ def _products() -> list[Case]:
                     np.where(np.expand_dims(c, -1) == np.arange(3, like=c), x, 0.0), axis=-1),
                 data=(np.asarray(given),), exact=False, holomorphic=True)
         )  # fmt: skip
+    for reduction in ("none", "mean", "sum"):
+        reduced = {"none": np.copy, "mean": np.mean, "sum": np.sum}[reduction]
+        rows += [
+            row(f"softmax_cross_entropy {reduction}",
+                lambda x, c, r=reduction: fused.softmax_cross_entropy(x, c, reduction=r),
+                normal(4, 3), data=(labels,), exact=False, holomorphic=True,
+                reference=lambda x, c, f=reduced: f(np.log(np.sum(np.exp(x), axis=-1))
+                                                    - np.take_along_axis(x, c[:, None], -1)[:, 0])),
+            row(f"squared_error {reduction}",
+                lambda x, y, r=reduction: fused.squared_error(x, y, reduction=r),
+                normal(4, 3), normal(4, 3), holomorphic=True,
+                reference=lambda x, y, f=reduced: f(np.square(x - y))),
+        ]  # fmt: skip
     return rows
 
 

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 # A room is a module of the package, or a subpackage with all that is in it.
 FLOORS = (
     {"_typing"},
-    {"random", "op", "trees"},
+    {"random", "op", "trees", "interrupts"},
     {"graph"},
     {"ops", "backprop"},
     {"batched"},
@@ -38,7 +38,8 @@ FLOORS = (
     {"tensor"},
     {"creation"},
     {"numpy_api"},
-    {"transforms", "compiler", "debug", "numpy"},
+    {"transforms", "debug", "numpy"},
+    {"compiler"},
     {"nn", "optim", "data", "io"},
     {"viz", "scalar", "testing"},
     {"train"},

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
-import sys
-import threading
+import platform
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,21 +12,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tensorgrad.compiler import blocks, cache, loops, threads
+from tensorgrad.compiler import blocks, cache, loops
 from tensorgrad.compiler.arithmetic import supported
 from tensorgrad.compiler.arrangement import arranged
 from tensorgrad.compiler.blocks import Blocks
 from tensorgrad.compiler.chain import Chain, Line, Literal, Operand
 from tensorgrad.compiler.loops import Loop, compiled_loop, reason
 
-ROOT = Path(__file__).parents[1]
 F4, F8, BOOL = np.dtype("f4"), np.dtype("f8"), np.dtype(bool)
 
 UNARY = ["absolute", "negative", "positive", "reciprocal", "sqrt", "square"]
 BINARY = ["add", "divide", "maximum", "minimum", "multiply", "subtract"]
 COMPARE = ["equal", "greater", "greater_equal", "less", "less_equal", "not_equal"]
 LOGIC = ["bitwise_and", "bitwise_or", "bitwise_xor", "logical_and", "logical_or", "logical_xor"]
-NUMBERS = [0, 1, -2, 0.0, -0.0, 0.1, 1e-3, 3.4e38, float("inf"), float("nan"), True]
+NUMBERS = [0, -2, -0.0, 0.1, float("-inf"), float("nan"), True]
 
 
 @pytest.fixture(scope="session")
@@ -135,8 +132,7 @@ def pairs(dtype: np.dtype[Any]) -> list[Any]:
 @pytest.fixture
 def halves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let two threads work on few elements."""
-    for module in (loops, blocks):
-        monkeypatch.setattr(module, "ARITHMETIC", 1)
+    monkeypatch.setattr(loops, "ARITHMETIC", 1)
     monkeypatch.setattr(blocks, "TRANSCENDENTAL", 1)
 
 
@@ -146,39 +142,45 @@ pytestmark = pytest.mark.usefixtures("halves")
 # --- each function --------------------------------------------------------------------------------
 
 
+def chain_of_each(names: list[str], inputs: list[Any], rows: list[Any]) -> Chain:
+    """Return a chain that stores what each function gives for each row of operands."""
+    operands = tuple(Operand(x.shape, x.dtype) for x in inputs)
+    dtype = inputs[-1].dtype
+    lines = tuple(
+        Line(name, row, BOOL if name in COMPARE + LOGIC else dtype)
+        for name in names
+        for row in rows
+    )
+    count = len(inputs)
+    return Chain(inputs[0].shape, operands, lines, tuple(range(count, count + len(lines))))
+
+
 @pytest.mark.parametrize("dtype", [F4, F8], ids=str)
-@pytest.mark.parametrize("function", UNARY)
-def test_functions_of_one_operand(build: Build, function: str, dtype: np.dtype[Any]) -> None:
+def test_functions_of_one_operand(build: Build, dtype: np.dtype[Any]) -> None:
     x = np.tile(special(dtype), 9)
-    check(build, chain_of(function, [x], dtype), [x])
+    check(build, chain_of_each(UNARY, [x], [(0,)]), [x])
 
 
 @pytest.mark.parametrize("dtype", [F4, F8], ids=str)
-@pytest.mark.parametrize("function", BINARY + COMPARE)
-def test_functions_of_two_operands(build: Build, function: str, dtype: np.dtype[Any]) -> None:
+def test_functions_of_two_operands(build: Build, dtype: np.dtype[Any]) -> None:
     arrays = pairs(dtype)
-    check(build, chain_of(function, arrays, BOOL if function in COMPARE else dtype), arrays)
+    check(build, chain_of_each(BINARY + COMPARE, arrays, [(0, 1)]), arrays)
 
 
 @pytest.mark.parametrize("dtype", [F4, F8], ids=str)
-@pytest.mark.parametrize("function", BINARY + COMPARE)
+@pytest.mark.parametrize("first", [True, False], ids=["number first", "number second"])
 def test_python_numbers_take_the_dtype_of_the_other(
-    build: Build, function: str, dtype: np.dtype[Any]
+    build: Build, dtype: np.dtype[Any], first: bool
 ) -> None:
     x = np.tile(special(dtype), 3)
-    result = BOOL if function in COMPARE else dtype
-    lines, shape = [], (x.size,)
-    for number in NUMBERS:
-        lines += [Line(function, (0, Literal(number)), result)]
-        lines += [Line(function, (Literal(number), 0), result)]
-    outputs = tuple(range(1, 1 + len(lines)))
-    check(build, Chain(shape, (Operand(shape, dtype),), tuple(lines), outputs), [x])
+    numbers = [Literal(number) for number in NUMBERS]
+    rows = [(number, 0) if first else (0, number) for number in numbers]
+    check(build, chain_of_each(BINARY + COMPARE, [x], rows), [x])
 
 
-@pytest.mark.parametrize("function", [*LOGIC, "equal", "not_equal"])
-def test_logic(build: Build, function: str) -> None:
+def test_logic(build: Build) -> None:
     arrays = [np.tile(x, 20) for x in pairs(BOOL)]
-    check(build, chain_of(function, arrays, BOOL), arrays)
+    check(build, chain_of_each([*LOGIC, "equal", "not_equal"], arrays, [(0, 1)]), arrays)
 
 
 @pytest.mark.parametrize("function", ["logical_not", "invert"])
@@ -204,11 +206,9 @@ def test_astype(build: Build, old: np.dtype[Any], new: np.dtype[Any]) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["i8", "i4", "u1"])
-@pytest.mark.parametrize("function", COMPARE)
-def test_integers_are_compared(build: Build, function: str, dtype: str) -> None:
-    x, y = np.arange(100).astype(dtype), np.arange(100)[::-1].astype(dtype)
-    check(build, chain_of(function, [x, y], BOOL), [x, y])
-    check(build, chain_of(function, [x], BOOL, 0, Literal(50)), [x])
+def test_integers_are_compared(build: Build, dtype: str) -> None:
+    arrays = [np.arange(100).astype(dtype), np.arange(100)[::-1].astype(dtype)]
+    check(build, chain_of_each(COMPARE, arrays, [(0, 1), (0, Literal(50))]), arrays)
 
 
 @pytest.mark.parametrize(
@@ -247,11 +247,9 @@ SHAPES = [
     ((60, 33), (60, 33), (60, 1)),
     ((60, 33), (33,), (60, 1)),
     ((5, 7, 9), (5, 7, 9), (7, 9)),
-    ((5, 7, 9), (5, 7, 9), (5, 1, 1)),
     ((5, 7, 9), (5, 7, 1), (9,)),
     ((50, 1), (50, 1), (1,)),
     ((50,), (50,), (1,)),
-    ((1, 50), (1, 50), (50,)),
     ((0, 4), (0, 4), (4,)),
     ((1, 1), (1, 1), (1,)),
 ]
@@ -300,7 +298,6 @@ def test_scalars_are_given_at_each_call(build: Build) -> None:
 def test_read_only_inputs(build: Build) -> None:
     x = np.arange(40, dtype=F4)
     x.flags.writeable = False
-    check(build, chain_of("square", [x], F4), [x])
     out = np.empty_like(x)
     call = build(chain_of("square", [x], F4), {}).bind([x], [out])
     call()
@@ -374,13 +371,11 @@ def test_arrays_change_places(build: Build) -> None:
 def test_where_in_place(build: Build, place: int) -> None:
     condition = np.resize([True, False, True], 100)
     x, y = np.arange(100, dtype=F4), -np.arange(100, dtype=F4)
-    arrays = [condition, x, y] if place else [condition, condition[::-1].copy(), ~condition]
-    dtype = F4 if place else BOOL
     if place:
-        check(build, chain_of("where", arrays, dtype), arrays, {0: place})
-    else:  # of booleans: not a loop
-        chain = chain_of("where", arrays, dtype)
-        check(lambda c, p: Blocks(c, p, 16), chain, arrays, {0: place})
+        check(build, chain_of("where", [condition, x, y], F4), [condition, x, y], {0: place})
+    else:
+        arrays = [condition, condition[::-1].copy(), ~condition]
+        check(build, chain_of("where", arrays, BOOL), arrays, {0: place})
 
 
 def test_memory_shared_without_saying_so_is_refused(build: Build) -> None:
@@ -426,7 +421,7 @@ def random_chain(rng: np.random.Generator, shape: Any, others: Any) -> Chain:
     return Chain(shape, tuple(operands), tuple(lines), tuple(sorted(outputs)))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_random_chains(build: Build, seed: int) -> None:
     rng = np.random.default_rng(seed)
     shape, others = [
@@ -508,259 +503,18 @@ def test_the_source_is_readable() -> None:
     )
 
 
-@pytest.mark.skipif(
-    not any(name in os.uname().machine for name in ("x86_64", "AMD64"))
-    if hasattr(os, "uname")
-    else True,
-    reason="reads x86 assembly",
-)
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
 @pytest.mark.usefixtures("numba")
 def test_loops_are_vectorised_and_contract_nothing() -> None:
     full, row = Operand((60, 64), F4), Operand((64,), F4)
     relu = (Line("add", (0, 1), F4), Line("maximum", (2, Literal(0.0)), F4))
     backward = (Line("greater", (1, Literal(0)), BOOL), Line("multiply", (0, 2), F4))
-    update = compiled_loop(adam(1000), {0: 0, 1: 2, 2: 3})
-    chains = {
-        "maxps": compiled_loop(Chain((60, 64), (full, row), relu, (3,))),
-        "cmp": compiled_loop(Chain((60, 64), (full, full), backward, (3,))),
-        "sqrtps": update,
+    packed = {
+        "addps": compiled_loop(Chain((60, 64), (full, row), relu, (3,))),
+        "mulps": compiled_loop(Chain((60, 64), (full, full), backward, (3,))),
+        "sqrtps": compiled_loop(adam(1000), {0: 0, 1: 2, 2: 3}),
     }
-    for mnemonic, loop in chains.items():
+    for mnemonic, loop in packed.items():
         assert loop is not None
-        text = assembly(loop)
-        assert "vfm" not in text
-        assert "vfnm" not in text
-        if mnemonic != "maxps":
-            assert mnemonic in text
-        assert "mulps" in text or "addps" in text or "andps" in text or "vpand" in text
-
-
-# --- cache ----------------------------------------------------------------------------------------
-
-PROGRAM = """
-import numpy as np
-from tensorgrad.compiler.chain import Chain, Line, Literal, Operand
-from tensorgrad.compiler.loops import compiled_loop, reason
-x = Operand((100,), np.dtype("f4"))
-chain = Chain((100,), (x,), (Line("multiply", (0, Literal(0.3)), x.dtype),), (1,))
-loop = compiled_loop(chain)
-print(reason(chain) if loop is None else loop.from_cache)
-"""
-
-
-def run(program: str, folder: Path, **more: str) -> str:
-    """Run a program in another process, and return what it printed."""
-    environment = os.environ | {cache.VARIABLE: str(folder), "PYTHONPATH": str(ROOT)} | more
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stderr == ""
-    return done.stdout.strip()
-
-
-@pytest.mark.usefixtures("numba")
-def test_another_process_loads_what_one_compiled(tmp_path: Path) -> None:
-    folder = tmp_path / "cache"
-    assert run(PROGRAM, folder) == "False"
-    assert run(PROGRAM, folder) == "True"
-    (source,) = folder.rglob("loop_*.py")
-    assert source.parent.stat().st_mode & 0o777 == 0o700 or sys.platform == "win32"
-    for broken in (source, *folder.rglob("*.nbi"), *folder.rglob("*.nbc")):
-        broken.write_bytes(b"\x80broken")
-        assert run(PROGRAM, folder) in ("False", "True")
-        assert run(PROGRAM, folder) in ("False", "True")
-    assert run(PROGRAM, folder) == "True"
-
-
-@pytest.mark.usefixtures("numba")
-def test_without_a_folder_it_is_compiled_each_time(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_text("not a folder")
-    assert run(PROGRAM, file) == "False"
-    assert run(PROGRAM, file) == "False"
-
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="folders have no mode")
-
-
-@posix
-def test_a_folder_that_others_may_write_to_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("fine", "open", "parent", "link"):
-        monkeypatch.setenv(cache.VARIABLE, str(tmp_path / name))
-        if name == "open":
-            (tmp_path / name / "v").mkdir(parents=True)
-            (tmp_path / name / "v").chmod(0o777)
-        elif name == "parent":
-            (tmp_path / name).mkdir()
-            (tmp_path / name).chmod(0o777)
-        elif name == "link":
-            (tmp_path / name).mkdir()
-            (tmp_path / "elsewhere").mkdir(mode=0o700)
-            (tmp_path / name / "v").symlink_to(tmp_path / "elsewhere")
-        assert (cache.stored("text", "v") is not None) == (name == "fine"), name
-
-
-def test_the_folder_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(cache.VARIABLE, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
-    assert cache.location().name == "tensorgrad"
-    if sys.platform == "linux":
-        assert cache.location() == tmp_path / "tensorgrad"
-
-
-def test_a_file_is_whole_or_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
-    path = cache.stored("one", "v")
-    assert path is not None
-    path.write_text("another")
-    assert cache.stored("one", "v") == path
-    assert path.read_text() == "one"
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_without_numba_there_is_a_reason(tmp_path: Path) -> None:
-    program = "import sys\nsys.modules['numba'] = None\n" + PROGRAM
-    assert run(program, tmp_path).startswith("numba cannot be imported")
-
-
-def test_a_loop_that_cannot_be_compiled_says_why(
-    numba: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def njit(*_: Any, **__: Any) -> Any:
-        raise RuntimeError("no such processor")
-
-    monkeypatch.setattr(numba, "njit", njit)
-    monkeypatch.setattr(loops, "_kernels", {})
-    chain = chain_of("square", [np.zeros(5, F4)], F4)
-    assert compiled_loop(chain) is None
-    assert reason(chain) == "numba failed: RuntimeError: no such processor"
-
-
-def test_numba_is_not_imported_before_it_is_needed(tmp_path: Path) -> None:
-    program = (
-        "import sys, tensorgrad.compiler.loops, tensorgrad.compiler.blocks, threading\n"
-        "print('numba' in sys.modules, threading.active_count())"
-    )
-    assert run(program, tmp_path) == "False 1"
-
-
-# --- threads --------------------------------------------------------------------------------------
-
-
-def test_both_halves_are_done() -> None:
-    found: list[int] = []
-    threads.both(found.append, (1,), (2,))
-    assert sorted(found) == [1, 2]
-
-
-def test_halves_run_at_the_same_time() -> None:
-    meeting = threading.Barrier(2, timeout=60)
-    threads.both(meeting.wait, (), ())
-    assert not meeting.broken
-
-
-@pytest.mark.parametrize("bad", [0, 1])
-def test_an_error_in_a_half_is_raised_when_both_are_done(bad: int) -> None:
-    done: list[int] = []
-
-    def half(number: int) -> None:
-        done.append(number)
-        if number == bad:
-            raise KeyError(number)
-
-    with pytest.raises(KeyError):
-        threads.both(half, (0,), (1,))
-    assert 0 in done
-    threads.both(half, (2,), (3,))
-    assert {2, 3} <= set(done)
-
-
-def test_an_error_waits_for_the_other_half() -> None:
-    running, go_on, done = threading.Event(), threading.Event(), []
-
-    def half(number: int) -> None:
-        if number == 0:
-            assert running.wait(60)
-            threading.Timer(0, go_on.set).start()
-            raise KeyboardInterrupt
-        running.set()
-        assert go_on.wait(60)
-        done.append(number)
-
-    with pytest.raises(KeyboardInterrupt):
-        threads.both(half, (0,), (1,))
-    assert done == [1]
-
-
-def test_two_threads_at_once_and_halves_of_halves() -> None:
-    counted: list[tuple[int, int]] = []
-    start = threading.Barrier(3)
-
-    def work(name: int) -> None:
-        start.wait()
-        for n in range(300):
-            threads.both(lambda a, b: counted.append((a, b)), (name, 2 * n), (name, 2 * n + 1))
-
-    workers = [threading.Thread(target=work, args=(name,)) for name in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert sorted(counted) == [(name, n) for name in range(3) for n in range(600)]
-    threads.both(lambda k: threads.both(counted.append, (k,), (k,)), (1,), (2,))
-    assert len(counted) == 1804
-
-
-FORK = """
-import os, sys
-import numpy as np
-from tensorgrad.compiler import blocks, threads
-from tensorgrad.compiler.blocks import Blocks
-from tensorgrad.compiler.chain import Chain, Line, Operand
-{numba}
-x = np.arange(400_000, dtype="f4")
-operand = Operand(x.shape, x.dtype)
-chain = Chain(x.shape, (operand,), (Line("square", (0,), x.dtype),), (1,))
-out = np.empty_like(x)
-call = {make}(chain).bind([x], [out], threads=2)
-call()
-for _ in range(3):
-    out[:] = 0
-    child = os.fork()
-    if not child:
-        fine = threads._helper._thread is None
-        call()
-        os._exit(0 if fine and (out == x * x).all() else 1)
-    assert os.waitpid(child, 0)[1] == 0
-call()
-assert (out == x * x).all()
-print("fine")
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-@pytest.mark.parametrize("make", ["Blocks", "compiled_loop"])
-def test_a_forked_process_starts_anew(
-    make: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    if make == "compiled_loop":
-        request.getfixturevalue("numba")
-    numba = f"from tensorgrad.compiler.loops import {make}" if make != "Blocks" else ""
-    program = FORK.format(make=make, numba=numba)
-    # Python 3.12 warns of forks of a process with threads, which is what this is about.
-    assert run(program, tmp_path, PYTHONWARNINGS="ignore::DeprecationWarning") == "fine"
-
-
-def test_the_interpreter_ends_while_the_helper_waits(tmp_path: Path) -> None:
-    program = (
-        "import atexit\nfrom tensorgrad.compiler import threads\n"
-        "threads.both(int, (1,), (2,))\n"
-        "class Late:\n"
-        "    def __del__(self, both=threads.both): both(int, (1,), (2,)); print('late')\n"
-        "late = Late()\n"
-        "atexit.register(lambda: threads.both(print, ('end',), ('end',)))"
-    )
-    assert run(program, tmp_path).split() == ["end", "end", "late"]
+        assert mnemonic in assembly(loop)
+        assert not re.search(r"vfn?m(add|sub)", assembly(loop))

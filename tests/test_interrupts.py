@@ -10,7 +10,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.optim import SGD
-from tensorgrad.optim.interrupts import uninterrupted
+from tensorgrad.interrupts import uninterrupted
 
 
 class Interrupted(SGD):

@@ -137,6 +137,22 @@ def test_losses_of_logits_are_finite() -> None:
     assert x.grad.tolist() == [0.0, 1.0, -1.0, 0.0]
 
 
+@pytest.mark.parametrize("classes", [10, 128, 129, 20_000])
+def test_cross_entropy_is_accurate_for_few_and_for_many_classes(
+    classes: int, rng: np.random.Generator
+) -> None:
+    given = rng.normal(0, 3, (16, classes)).astype(np.float32)
+    labels = rng.integers(0, classes, 16)
+    logits = tg.Tensor(given)
+    losses = nn.cross_entropy(logits, labels, reduction="none")
+    losses.sum().backward()
+    exact = softmax(given.astype(np.float64))
+    picked = exact[np.arange(16), labels]
+    np.testing.assert_allclose(losses.data, -np.log(picked), rtol=3e-6)
+    exact[np.arange(16), labels] -= 1
+    np.testing.assert_allclose(logits.grad, exact, rtol=5e-6)
+
+
 def test_a_sure_and_right_prediction_has_an_accurate_loss_and_gradient() -> None:
     x = tg.Tensor(np.array([30.0, -30.0], np.float32))
     out = BCE(x, [1.0, 0.0], "none")

@@ -1,8 +1,8 @@
 """NumPy written by hand, the floor: what remains when nothing records.
 
 Samples are columns, so that a bias is added and classes are summed along memory.  Buffers are made
-once, parameters and gradients lie side by side in one array each, elementwise chains and Adam run in
-blocks that fit a cache, transposed operands are left to the product, and each call that needs
+once, parameters and gradients lie side by side in one array each, elementwise chains and Adam run
+in blocks that fit a cache, transposed operands are left to the product, and each call that needs
 nothing of the batch is bound to its buffers before the first step.  `np.dot` costs half a
 microsecond less than `np.matmul`, and an array of no dimensions less than a Python number.
 """
@@ -31,8 +31,11 @@ def training(workload: dict[str, Any]) -> Case:
 class Layer:
     """A linear layer and its activation: the buffers of both directions, and calls on them."""
 
-    def __init__(self, weight: Array, bias: Array, g_weight: Array, g_bias: Array, columns: int):
-        self.weight, self.bias, self.g_weight, self.g_bias = weight, bias, g_weight, g_bias
+    def __init__(
+        self, parameters: tuple[Array, Array], gradients: tuple[Array, Array], columns: int
+    ) -> None:
+        self.weight, self.bias = weight, bias = parameters
+        self.g_weight, self.g_bias = gradients
         self.out, self.d, self.work = np.empty((3, bias.size, columns), weight.dtype)
         self.mask = np.empty(self.out.shape, np.bool_)
         self.ones = np.ones(columns, weight.dtype)
@@ -77,12 +80,11 @@ class Network:
         for weight, bias in weights_of(workload):
             start, middle, end = end, end + weight.size, end + weight.size + bias.size
             self.p[start:middle], self.p[middle:end] = weight.ravel(), bias
-            parts = [
-                part
+            parameters, gradients = (
+                (flat[start:middle].reshape(weight.shape), flat[middle:end])
                 for flat in (self.p, self.g)
-                for part in (flat[start:middle].reshape(weight.shape), flat[middle:end])
-            ]
-            self.layers.append(Layer(*parts, columns))
+            )
+            self.layers.append(Layer(parameters, gradients, columns))
         self.loss = (CrossEntropy if workload.classifies else Squares)(workload, self.layers[-1])
         self.forward, self.backward = self._calls(workload)
         cuts = [slice(start, start + BLOCK) for start in range(0, size, BLOCK)]
@@ -92,7 +94,7 @@ class Network:
 
     def _calls(self, workload: Workload) -> tuple[list[Call], list[Call]]:
         """Bind the calls of both directions, but for the products with the batch."""
-        kinds = [workload.activation] * len(self.layers)
+        kinds: list[str] = [workload.activation] * len(self.layers)
         if workload.classifies:
             kinds[-1] = "none"
         forward = self.layers[0].activate(kinds[0])
@@ -153,11 +155,11 @@ class CrossEntropy:
         )  # fmt: skip
         np.multiply(y, self.size, index)
         np.add(index, self.columns, index)
-        np.maximum.reduce(logits, 0, None, row)
+        np.maximum.reduce(logits, 0, out=row)
         np.subtract(logits, row, d)
         picked = flat[index]
         np.exp(d, d)
-        np.add.reduce(d, 0, None, row)
+        np.add.reduce(d, 0, out=row)
         np.log(row, logs)
         np.subtract(logs, picked, logs)
         np.divide(self.share, row, row)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 

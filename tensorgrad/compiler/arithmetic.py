@@ -53,8 +53,6 @@ _LOGIC: Final = {
     "logical_or": "{0} | {1}",
     "logical_xor": "{0} != {1}",
 }
-FUNCTIONS: Final = frozenset({*_ARITHMETIC, *_COMPARISONS, *_LOGIC, "astype", "where"})
-"""What an expression can be found for, if the dtypes are right."""
 
 
 def expression(function: str, terms: Sequence[Term], dtype: np.dtype[Any]) -> str | None:

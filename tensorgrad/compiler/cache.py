@@ -7,7 +7,6 @@ that anybody else could have written to is not used.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 import sys
@@ -17,16 +16,16 @@ from pathlib import Path
 VARIABLE = "TENSORGRAD_CACHE_DIR"
 
 
-def stored(text: str, versions: str) -> Path | None:
+def stored(name: str, text: str, versions: str) -> Path | None:
     """Return a file with a text, in a folder for these versions; None where that is not safe."""
     folder = _folder(versions)
     if folder is None:
         return None
-    path = folder / f"loop_{hashlib.sha256(text.encode()).hexdigest()[:32]}.py"
+    path = folder / name
     try:
-        if not path.exists() or path.read_text("utf-8") != text:
-            _write(path, text)
-    except (OSError, ValueError):  # full, read-only, not a text
+        if not path.exists() or path.read_bytes() != text.encode():
+            _write(path, text.encode())
+    except OSError:  # full, read-only
         return None
     return path
 
@@ -79,12 +78,12 @@ def _only_ours(folder: Path) -> bool:
     return True
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, data: bytes) -> None:
     """Write a file at once, so that no other process sees half of it."""
     handle, name = tempfile.mkstemp(dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .program import Array, Home, Instruction, Kind, Program
 
-_SAFE = {Kind.ELEMENTWISE, Kind.CHAIN, Kind.VIEW}
+SAFE = {Kind.ELEMENTWISE, Kind.CHAIN, Kind.VIEW}
 """What cannot fail once all shapes are known."""
 
 
@@ -44,7 +44,7 @@ def ordered(program: Program) -> Ordered:
     while True:
         commit = _behind(program, candidates)
         bad = _read_too_late(program, candidates, commit)
-        if any(i.kind not in _SAFE for i in commit):
+        if any(i.kind not in SAFE for i in commit):
             bad = set(candidates)
         if not bad:
             break

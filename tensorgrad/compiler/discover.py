@@ -9,6 +9,7 @@ import contextlib
 import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from ..handle import Handle
 
 _LIMIT = 100_000
+_LIBRARIES = tuple(str(Path(path).parent) + "/" for path in (str(Path(__file__).parent), np.__file__))
 _ATOMS = (str, bytes, type, types.ModuleType, np.dtype, np.generic, np.random.BitGenerator)
 _NUMBERS = (bool, int, float, complex, str, type(None))
 
@@ -123,7 +125,12 @@ def _watched(item: Any) -> list[Spot]:
         return []
     found = []
     if hasattr(kind, "named_parameters") or hasattr(kind, "load_state_dict"):
-        found.append(Spot("values", vars(item), None, list(vars(item).values())))
+        values = vars(item)
+        public = [key for key in values if not key.startswith("_")]
+        if len(public) == len(values):
+            found.append(Spot("values", values, None, list(values.values())))
+        else:
+            found += [Spot("item", values, key, values[key]) for key in public]
     if hasattr(kind, "named_parameters") and "training" not in vars(item):
         found.append(Spot("attribute", item, "training", item.training))
     return found
@@ -181,7 +188,7 @@ def _of_function(item: Any) -> Iterator[_Entry]:
         except ValueError:  # a variable that has no value yet
             continue
         yield value, _variable(name, value), Spot("cell", cell, name, value)
-    if str(item.__module__).split(".")[0] in (__name__.split(".")[0], "numpy"):
+    if item.__code__.co_filename.startswith(_LIBRARIES):
         return  # the globals of libraries are no user's data
     for name in _names(item.__code__):
         if name in item.__globals__:

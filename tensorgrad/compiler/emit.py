@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 
 from ..graph import clock
+from ..interrupts import uninterrupted
 from . import threads
-from .commit import Ordered
-from .memory import Memory
+from .arithmetic import dtype_of_numbers
+from .chain import Literal
 from .names import Names, hint, symbol
-from .program import GETITEM, SETITEM, Array, Home, Instruction, Kind, Method, Phase, Place, Program
 from .plan import Plan
+from .program import GETITEM, SETITEM, Array, Home, Instruction, Kind, Method, Phase, Place
 from .record import Recording
-from .runners import TRANSCENDENTAL
-from .tape import ASTYPE, COPY, Draw, equal
+from .runners import halved
+from .tape import ASTYPE, COPY, Draw, equal, spread
 from .traced import Attribute
 
 MISSED = object()
@@ -42,16 +43,17 @@ class Code:
     """The text of the loops that it calls."""
 
 
-def emit(recording: Recording, plan: Plan) -> Code:
-    """Write a program."""
-    return _Writer(recording, plan).written()
+def emit(recording: Recording, plan: Plan, atomic: bool = True) -> Code:
+    """Write a program; if `atomic`, Ctrl-C waits until all that it changes outside is changed."""
+    return _Writer(recording, plan, atomic).written()
 
 
 class _Writer:
     """The state of writing: the lines of both functions, and what is known."""
 
-    def __init__(self, recording: Recording, plan: Plan) -> None:
+    def __init__(self, recording: Recording, plan: Plan, atomic: bool) -> None:
         self.recording = recording
+        self.atomic = atomic
         self.program, self.order, self.memory = plan.program, plan.order, plan.memory
         self.names = Names()
         self.prepared: list[str] = []
@@ -66,6 +68,8 @@ class _Writer:
         self.runners = plan.runners
         self.threads = plan.threads
         self.kernels: dict[str, None] = {}
+        self._committing = False
+        self._literals: dict[Any, str] = {}
 
     # --- the whole --------------------------------------------------------------------------------
 
@@ -80,7 +84,9 @@ class _Writer:
         for instruction in self.order.before:
             self._instruction(instruction)
         self._commit()
-        self._set()
+        if not (self.order.commit or self.order.copied):
+            self._set()
+        self._errstate = None
         returned = self.program.results[: self.recording.returned]
         recorded = [r.array for r in self.recording.results if r.array is not None]
         results = [self._returned(a, old) for a, old in zip(returned, recorded, strict=True)]
@@ -215,7 +221,9 @@ class _Writer:
 
     def _at(self, place: Place) -> None:
         """Begin a new part: its errors are handled as they were, and a comment names its line."""
-        if place.errstate != self._errstate and (place.file or place.errstate):
+        if self._committing:
+            pass  # the errors of an update do not stop it half-way
+        elif place.errstate != self._errstate and (place.file or place.errstate):
             self._errstate = place.errstate
             if place.errstate is not None:
                 errors = ", ".join(f"{key}={value!r}" for key, value in place.errstate)
@@ -274,6 +282,8 @@ class _Writer:
         if function == GETITEM:
             return f"{self.read(args[0])}[{self.names.key(args[1], self.read)}]"
         given = [self.names.value(a, self.read) for a in args]
+        if out and instruction.kind is Kind.ELEMENTWISE:
+            given = [self._operand(instruction, a) for a in args]
         params = dict(instruction.params)
         if instruction.kind is Kind.REDUCTION:
             given.append(self.names.value(params.pop("axis"), self.read))
@@ -286,6 +296,23 @@ class _Writer:
             return f"{given[0]}.{function.name}({', '.join(given[1:])})"
         return f"{self.names.function(function)}({', '.join(given)})"
 
+    def _operand(self, instruction: Instruction, argument: Any) -> str:
+        """Write an operand; a number becomes an array, which NumPy need not convert each time."""
+        if type(argument) not in (int, float) or not isinstance(instruction.function, np.ufunc):
+            return self.names.value(argument, self.read)
+        args = instruction.args
+        terms = [("", a.dtype) if isinstance(a, Array) else Literal(a) for a in args]
+        dtype = dtype_of_numbers(instruction.function.__name__, terms, instruction.out.dtype)
+        if dtype is None:
+            return self.names.value(argument, self.read)
+        number = np.asarray(argument, dtype)
+        key = (number.dtype, number.tobytes())
+        if key not in self._literals:
+            self._literals[key] = self.names.new(f"number_{argument}")
+            value = self.names.value(argument, self.read)
+            self._prepare(f"{self._literals[key]} = np.asarray({value}, np.{number.dtype.name})")
+        return self._literals[key]
+
     def _elementwise(self, instruction: Instruction) -> None:
         out = instruction.out
         if not out.shape:
@@ -297,7 +324,7 @@ class _Writer:
         into = self._buffer(out, hint(instruction.function))
         if self._in_halves(instruction, into):
             return
-        if instruction.function in (ASTYPE, COPY):
+        if instruction.function in (ASTYPE, COPY, spread):
             casting = ', casting="unsafe"' if instruction.function == ASTYPE else ""
             self._line(f"np.copyto({into}, {self.read(instruction.args[0])}{casting})")
             return
@@ -305,14 +332,9 @@ class _Writer:
 
     def _in_halves(self, instruction: Instruction, into: str) -> bool:
         """Write a slow operation on a large array as two halves at the same time, if that pays."""
-        x, out = instruction.args[0], instruction.out
-        if (
-            self.threads < 2
-            or instruction.function not in TRANSCENDENTAL
-            or out.size < threads.TRANSCENDENTAL
-            or not (self.memory.fixed(x) and x.contiguous and out.contiguous)
-        ):
+        if not halved(instruction, self.memory, self.threads):
             return False
+        x, out = instruction.args[0], instruction.out
         name = self.names.new(f"{into}_halves")
         source, half = self.read(x), out.size // 2
         parts = [f"({source}.reshape(-1)[{cut}], {into}.reshape(-1)[{cut}])" for cut in (f":{half}", f"{half}:")]
@@ -406,15 +428,24 @@ class _Writer:
     # --- the end ----------------------------------------------------------------------------------
 
     def _commit(self) -> None:
-        """Write what changes something outside."""
+        """Write what changes something outside: all of it, or, before it, nothing."""
+        if not (self.order.commit or self.order.copied):
+            return
+        self._errstate = None
+        if self.atomic:
+            wait = self.names.bind(uninterrupted, "uninterrupted")
+            self._line(f"with {wait}(), np.errstate(all='ignore'):")
+            self.indent += 1
+        self._committing = True
         for instruction in self.order.commit:
             self._instruction(instruction)
-        self._errstate = None
         for target, value in self.order.copied:
             if target.shape:
                 self._line(f"np.copyto({self.names.of(target)}, {self.read(value)})")
             else:
                 self._line(f"{self.names.of(target)}[...] = {self.read(value)}")
+        self._set()
+        self.indent -= self.atomic
 
     def _set(self) -> None:
         """Write what happens to tensors and leaves."""

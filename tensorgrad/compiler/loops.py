@@ -7,9 +7,12 @@ loop has the bits that NumPy's functions have, one after the other.
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 import sys
+import types
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -56,6 +59,10 @@ class Loop:
     def from_cache(self) -> bool:
         """Whether the compiled loop was loaded from disk."""
         return self._kernel.from_cache
+
+    def halved(self, threads: int) -> bool:
+        """Tell whether two threads share the work."""
+        return self._plan.halved(threads)
 
     def __call__(self, *arguments: Any) -> None:
         """Run over all inputs, scalars included, and outputs."""
@@ -164,13 +171,18 @@ class _Plan:
         inputs, results = views(self.chain, self.arrangement, self.in_place, arrays, outputs)
         return (*(_writable(x) for x in inputs), *(results[k] for k in self._outputs))
 
+    def halved(self, count: int) -> bool:
+        """Tell whether two loops at the same time are faster than one."""
+        touched = math.prod(self.chain.shape) * (len(self._inputs) + len(self.chain.outputs))
+        return count > 1 and self.arrangement.shape[0] > 1 and touched >= ARITHMETIC
+
     def halves(
         self, arguments: tuple[Array, ...], count: int
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]] | None:
         """Return the arguments of two loops, None where one is as fast."""
-        length = self.arrangement.shape[0]
-        if count < 2 or length < 2 or math.prod(self.chain.shape) < ARITHMETIC:
+        if not self.halved(count):
             return None
+        length = self.arrangement.shape[0]
         middle = length // 2
         if len(self.arrangement.shape) == 1:
             middle -= middle % 64  # whole lines of the processor's cache
@@ -259,21 +271,24 @@ def _compiled(plan: _Plan) -> Kernel | str:
         f"python{sys.version_info[0]}.{sys.version_info[1]}-numpy{np.__version__}"
         f"-numba{numba.__version__}-llvmlite{llvmlite.__version__}"
     )
-    path = cache.stored(plan.text, versions)
+    name = f"tensorgrad_loop_{hashlib.sha256(plan.text.encode()).hexdigest()[:32]}"
+    path = cache.stored(f"{name}.py", plan.text, versions)
     if path is not None:
         try:
-            return _jitted(numba, plan, str(path), cached=True)
+            return _jitted(numba, plan, name, path)
         except Exception:  # noqa: BLE001 - whatever is wrong with the files: do without them
             cache.discard(path)
     try:
-        return _jitted(numba, plan, "<loop>", cached=False)
+        return _jitted(numba, plan, name, None)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with numba: NumPy does the work
         return f"numba failed: {type(error).__name__}: {error}"
 
 
-def _jitted(numba: Any, plan: _Plan, path: str, cached: bool) -> Kernel:
-    """Compile the text that is, or would be, in a file."""
-    names: dict[str, Any] = {"__name__": "tensorgrad_loop"}
-    exec(compile(plan.text, path, "exec"), names)
-    function = numba.njit(plan.signature, cache=cached, **_OPTIONS)(names["loop"])
+def _jitted(numba: Any, plan: _Plan, name: str, path: Path | None) -> Kernel:
+    """Compile the text, or load what was compiled from the file that has it."""
+    # numba names symbols after the module, and imports it when it loads them.
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    exec(compile(plan.text, str(path or f"<{name}>"), "exec"), vars(module))
+    function = numba.njit(plan.signature, cache=path is not None, **_OPTIONS)(module.loop)
     return Kernel(function, bool(function.stats.cache_hits))

@@ -5,6 +5,7 @@ Floor: compiler, above `passes`.
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,9 @@ from .passes.checks import with_joined_checks
 from .passes.common import without_repeats
 from .passes.constants import with_constants
 from .passes.dead import without_dead
-from .runners import runners_of, with_chains
 from .program import Instruction, Program
 from .record import Recording
+from .runners import runners_of, with_chains
 
 PASSES = (with_constants, without_repeats, without_dead, with_joined_checks)
 
@@ -33,12 +34,13 @@ class Plan:
     threads: int
 
 
-def planned(recording: Recording, threads: int) -> Plan:
-    """Run the passes over the program of a recording."""
+def planned(recording: Recording, threads: int, loops: bool = True) -> Plan:
+    """Run the passes over the program of a recording; with generated loops, where `loops`."""
     first = program = recording.program
     for change in PASSES:
         program = change(program)
-    program = with_chains(program, threads)
+    loops = loops and importlib.util.find_spec("numba") is not None
+    program = with_chains(program, threads, loops)
     used = {array for instruction in program.instructions for array in instruction.inputs}
     used |= {*program.ends, *(target for target, _ in program.stores)}
     program.captured = [array for array in program.captured if array in used]
@@ -49,4 +51,4 @@ def planned(recording: Recording, threads: int) -> Plan:
     }
     order = ordered(program)
     memory = laid_out(program, order)
-    return Plan(program, order, memory, runners_of(order.instructions, memory), threads)
+    return Plan(program, order, memory, runners_of(order.instructions, memory, loops), threads)

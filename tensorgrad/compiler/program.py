@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import Shape
+from ..handle import Handle
 
 
 class Home(enum.Enum):
@@ -151,6 +152,8 @@ class Place:
     """The line of the user's code."""
     errstate: tuple[tuple[str, str], ...] | None = None
     """What NumPy does about floating-point errors here, None for what the caller has set."""
+    given: tuple[Any, ...] = field(default=(), compare=False)
+    """Numbers and arrays that the user's line hands to the library."""
 
 
 @dataclass(eq=False)
@@ -164,6 +167,8 @@ class Instruction:
     out: Any = None
     """An Array, or a tuple or list of them, or None."""
     place: Place = field(default_factory=Place)
+    number: int = -1
+    """Its place in the recording; of what a pass has made, -1."""
 
     @property
     def inputs(self) -> list[Array]:
@@ -211,6 +216,11 @@ class Program:
                 array = new[array]
             return array
 
+        # The views of what is replaced look at other memory now.
+        moved = {old.storage: change(old).storage for old in new}
+        for instruction in instructions:
+            for out in instruction.outputs:
+                out.storage = moved.get(out.storage, out.storage)
         return Program(
             [i.with_inputs(change) for i in instructions],
             self.arguments,
@@ -284,3 +294,19 @@ def replaced(tree: Any, change: Callable[[Array], Any]) -> Any:
     if isinstance(tree, dict):
         return {key: replaced(item, change) for key, item in tree.items()}
     return tree
+
+
+def numbers_in(tree: Any) -> Iterator[Any]:
+    """Yield the numbers, no truth values, and the plain arrays in nested arguments."""
+    if isinstance(tree, Handle):
+        tree = getattr(tree, "_data", None)  # of a tensor that is being made, none yet
+    if isinstance(tree, slice):
+        tree = (tree.start, tree.stop, tree.step)
+    if isinstance(tree, (int, float, complex, np.ndarray, np.number)) and type(tree) is not bool:
+        yield tree
+    elif isinstance(tree, (tuple, list)):
+        for item in tree:
+            yield from numbers_in(item)
+    elif isinstance(tree, dict):
+        for item in tree.values():
+            yield from numbers_in(item)

@@ -7,6 +7,7 @@ tensors, gradients, states and generators are as before when the recording ends.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import linecache
 import sys
 from collections.abc import Callable, Generator, Sequence
@@ -18,13 +19,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .. import backprop
-from ..graph import Leaf, Node, Watcher, _modes, is_grad_enabled
+from ..graph import Leaf, Node, Watcher, _modes
 from ..handle import Handle
 from ..random import as_generator
 from ..trees import flatten, rebuild
 from .discover import Reach, Spot, discover
 from .errors import CompileError
-from .program import Array, Home, Phase, Place, Program
+from .program import Array, Home, Kind, Phase, Place, Program, numbers_in
 from .tape import Tape
 from .traced import _OURS, Traced
 
@@ -48,24 +49,24 @@ class Recording:
     """A program, and what ties it to the world."""
 
     program: Program
-    fetched: list[Spot]
+    fetched: list[Spot] = field(default_factory=list)
     """Where the arguments of the program come from that the caller does not give."""
-    tree: Any
-    results: list[Result]
-    leaves: list[tuple[Leaf, Handle, str]]
-    given: list[Leaf]
+    tree: Any = None
+    results: list[Result] = field(default_factory=list)
+    leaves: list[tuple[Leaf, Handle, str]] = field(default_factory=list)
+    given: list[Leaf] = field(default_factory=list)
     """The leaves of the tensors that the caller gives, in order: others at each call."""
-    tensors: list[tuple[Handle, Node | None]]
+    tensors: list[tuple[Handle, Node | None]] = field(default_factory=list)
     """The tensors that were found, not those that the caller gives, and whether they record."""
-    sets: list[tuple[Spot, Any]]
+    sets: list[tuple[Spot, Any]] = field(default_factory=list)
     """What is set at the end: an Array, or a plain value."""
-    ticked: list[Leaf]
+    ticked: list[Leaf] = field(default_factory=list)
     """Leaves whose data were written."""
-    origins: dict[Array, Spot]
+    origins: dict[Array, Spot] = field(default_factory=dict)
     """Where each captured array was found."""
-    spots: list[Spot]
-    generators: list[np.random.Generator]
-    returned: int
+    spots: list[Spot] = field(default_factory=list)
+    generators: list[np.random.Generator] = field(default_factory=list)
+    returned: int = 0
     """How many of the program's results the caller gets; the others are set."""
     final: dict[Array, Array] = field(default_factory=dict)
     """What the passes have put in place of what is set."""
@@ -156,6 +157,7 @@ class Recorder(Watcher):
             for spot, label in self.reach.arrays:
                 self.tape.labels.setdefault(id(spot.found), label)
                 if isinstance(spot.holder, tuple) or id(spot.found) in self.given_arrays:
+                    self.tape.watch(spot.found, label)
                     continue
                 traced = self.tape.capture(spot.found, label)
                 spot.put(traced)
@@ -242,6 +244,7 @@ class Recorder(Watcher):
         """Return where the user's code is, and in which part of a step."""
         phase, user = Phase.FORWARD, None
         frame: FrameType | None = sys._getframe(2)
+        called = frame
         while frame is not None:
             code = frame.f_code
             if code is _PASS:
@@ -254,12 +257,12 @@ class Recorder(Watcher):
             if user is None and not code.co_filename.startswith(_OURS):
                 user = frame
                 break
-            frame = frame.f_back
+            called, frame = frame, frame.f_back
         if user is None:
             return Place(phase, errstate=self._errors())
         file, line = user.f_code.co_filename, user.f_lineno
         text = linecache.getline(file, line).strip()
-        return Place(phase, file, line, text, self._errors())
+        return Place(phase, file, line, text, self._errors(), _given_to(called))
 
     def _errors(self) -> tuple[tuple[str, str], ...] | None:
         now = np.geterr()
@@ -336,11 +339,17 @@ class Recorder(Watcher):
         return origins
 
     def _result(self, value: Any, owned: set[int]) -> Result:
-        if isinstance(value, Traced):
-            return Result(self.tape.read(value), None)
-        if isinstance(value, Handle) and id(value) not in owned and isinstance(value._data, Traced):
+        if isinstance(value, (Traced, np.ndarray)):
+            return Result(self.tape.read(self.tape.lifted(value)), None)
+        if (
+            isinstance(value, Handle)
+            and id(value) not in owned
+            and isinstance(value._data, (Traced, np.ndarray))
+        ):
             records = value._node is not None
-            return Result(self.tape.read(value._data), None, type(value), records)
+            return Result(
+                self.tape.read(self.tape.lifted(value._data)), None, type(value), records
+            )
         return Result(None, value)
 
 
@@ -397,6 +406,9 @@ def _observed(name: str, slot: Any) -> property:
 
     def write(leaf: Leaf, value: Any) -> None:
         _watched[leaf].set.add(name)
+        if isinstance(value, Traced) and isinstance(value.value, np.generic):
+            # Whoever reads a gradient finds an array.
+            value = value.tape.call(Kind.ELEMENTWISE, np.array, (value,), {})
         slot.__set__(leaf, value)
 
     return property(read, write)
@@ -408,6 +420,16 @@ class _WatchedLeaf(Leaf):
     __slots__ = ()
     reached = _observed("reached", Leaf.reached)
     grad = _observed("grad", Node.grad)
+
+
+def _given_to(frame: FrameType | None) -> tuple[Any, ...]:
+    """Return the numbers and plain arrays among the arguments of a call."""
+    if frame is None:
+        return ()
+    code, values = frame.f_code, frame.f_locals
+    count = code.co_argcount + code.co_kwonlyargcount
+    count += bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    return tuple(numbers_in([values.get(name) for name in code.co_varnames[:count]]))
 
 
 def _same(a: Any, b: Any) -> bool:

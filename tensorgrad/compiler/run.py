@@ -5,11 +5,12 @@ Floor: compiler, the top.
 
 from __future__ import annotations
 
+import builtins
 import functools
 import threading
 import warnings
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from .errors import CompileError, NotNowError
 from .guard import OTHER, Guard
 from .plan import Plan, planned
 from .record import Recording, record
+from .report import DRAW_TABLE, MemoryTable, PlanTable, memory_table, plan_table
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -108,6 +110,53 @@ class Compiled(Generic[P, R]):
         """The code that ran last, as Python."""
         return self._last().source
 
+    @property
+    def plan(self) -> PlanTable:
+        """What ran last, as a table: operations, memory, guards, and what is baked in.
+
+        Print it; iterating gives its rows.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tensorgrad as tg
+        >>> f = tg.compile(lambda x: x * 2 + 1)
+        >>> _ = f(np.ones(3))
+        >>> [row.operation for row in f.plan]
+        ['multiply', 'add']
+        """
+        entry = self._last()
+        return plan_table(entry.recording, entry.plan)
+
+    @property
+    def memory(self) -> MemoryTable:
+        """The bytes that what ran last takes, and what the same results take eagerly.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tensorgrad as tg
+        >>> f = tg.compile(lambda x: x * 2 + 1)
+        >>> _ = f(np.ones(3))
+        >>> f.memory.planned, f.memory.fresh, f.memory.eager
+        (24, 24, 48)
+        """
+        entry = self._last()
+        return memory_table(entry.recording, entry.plan)
+
+    def draw(self, format: str = "svg", rankdir: str = "TB", max_nodes: int = 300) -> Any:
+        """Draw the plan, as `tensorgrad.viz.draw_plan` does.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tensorgrad as tg
+        >>> f = tg.compile(lambda x: x * 2 + 1)
+        >>> _ = f(np.ones(3))
+        >>> drawing = f.draw()  # a notebook shows it; drawing.render(outfile="f.svg") saves it
+        """
+        return DRAW_TABLE["plan"](self.plan, format, rankdir, max_nodes)
+
     def _last(self) -> _Entry:
         if not self._entries:
             raise RuntimeError("there is no recording yet: call the function first")
@@ -128,7 +177,7 @@ class _Entry:
         self._code = code
         self._signature = _signature(args, kwargs)
         self._lock = threading.RLock()
-        exec(compile(code.source, "<compiled>", "exec"), code.bound)
+        exec(builtins.compile(code.source, "<compiled>", "exec"), code.bound)
         self._given = None if kwargs else args
         self._bind([array.value for array in self.plan.program.captured])
 
@@ -277,10 +326,76 @@ def _signature(args: Any, kwargs: Any) -> Any:
     return found
 
 
-def compile_function(
-    function: Callable[P, R] | None = None, *, threads: int = 2
-) -> Any:
-    """Compile."""
+@overload
+def compile(function: Callable[P, R], *, threads: int = 2) -> Compiled[P, R]: ...
+
+
+@overload
+def compile(*, threads: int = 2) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
+
+
+def compile(function: Any = None, *, threads: int = 2) -> Any:
+    """Turn a function of arrays and Tensors into straight-line NumPy, with the same results.
+
+    The first call with arguments of some shapes and dtypes records what the function does - the
+    forward pass, `backward()`, the optimiser's step - and later calls run that record: without
+    Tensors, with buffers made once, elementwise chains together and the parameters of an optimiser
+    side by side.  Results, gradients, parameters, optimiser state and random draws equal those of
+    the function itself, to the bit.
+
+    Parameters
+    ----------
+    function
+        What to compile; without it a decorator is returned.  Its arguments may be arrays, Tensors
+        and nested tuples, lists and dicts of them; other arguments are part of the recording.
+        Modules, optimisers, generators and arrays that it refers to are read at each call.
+    threads
+        How many threads large elementwise operations may use, 1 or 2; matrix products have their
+        own.
+
+    Returns
+    -------
+    Compiled
+        A function with the same arguments.  `source` is its code, `plan` a table of its
+        instructions, `memory` what its buffers take, and `draw()` a picture.
+
+    Raises
+    ------
+    CompileError
+        At a call, if the function looks at a value that it computes anew each time, as in a Python
+        branch, `float()`, `.item()` or print; the message names the line.
+    ValueError
+        If `threads` is neither 1 nor 2.
+
+    Notes
+    -----
+    With the extra `fast` (numba) chains of arithmetic become compiled loops, kept on disk between
+    processes; without it NumPy does the same work, with the same bits.  Python numbers are part of
+    the recording: give those that change as arrays.  See docs/compile.md.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tensorgrad as tg
+    >>> from tensorgrad import nn, optim
+    >>> model = nn.MLP(2, [8, 1], rng=0)
+    >>> optimizer = optim.Adam(model.parameters(), lr=0.01)
+    >>> @tg.compile
+    ... def step(x, y):
+    ...     optimizer.zero_grad()
+    ...     loss = nn.mse_loss(model(x), y)
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> x, y = np.ones((4, 2), np.float32), np.zeros(4, np.float32)
+    >>> losses = [float(step(x, y)) for _ in range(50)]
+    >>> losses[-1] < losses[0]
+    True
+    """
+    if threads not in (1, 2):
+        raise ValueError(f"threads is {threads!r}; expected 1 or 2")
     if function is None:
-        return functools.partial(compile_function, threads=threads)
+        return functools.partial(compile, threads=threads)
+    if not callable(function):
+        raise TypeError(f"compile takes a function, not {function!r}")
     return Compiled(function, threads)

@@ -5,7 +5,6 @@ Floor: compiler, above `passes`, `blocks` and `loops`.
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from .memory import Memory
 from .passes.fuse import ChainOf, fused
 from .program import Array, Instruction, Kind, Program
 from .tape import ASTYPE, COPY
+from .threads import TRANSCENDENTAL as LARGE
 
 TRANSCENDENTAL: Final = {
     np.arctan, np.cos, np.cosh, np.exp, np.expm1, np.log, np.log1p, np.sin, np.sinh, np.tan,
@@ -27,9 +27,9 @@ TRANSCENDENTAL: Final = {
 """Functions of one array that take so long that two threads pay, one call at a time."""
 
 
-def with_chains(program: Program, threads: int) -> Program:
-    """Fuse what a generated loop can compute; without numba, what blocks of NumPy do faster."""
-    if importlib.util.find_spec("numba") is not None:
+def with_chains(program: Program, threads: int, loops: bool) -> Program:
+    """Fuse what a generated loop can compute; without `loops`, what blocks of NumPy do faster."""
+    if loops:
         return fused(program, _loopable, _worth_a_loop)
 
     def usable(instruction: Instruction) -> bool:
@@ -37,6 +37,15 @@ def with_chains(program: Program, threads: int) -> Program:
         return instruction.out.size > BLOCK and not slow and _plain(instruction)
 
     return fused(program, usable, lambda chain: len(chain.lines) > 1)
+
+
+def halved(instruction: Instruction, memory: Memory, count: int) -> bool:
+    """Tell whether two threads share an operation outside chains, which pays where it is slow."""
+    if instruction.function not in TRANSCENDENTAL:
+        return False
+    x, out = instruction.args[0], instruction.out
+    large = count > 1 and out.size >= LARGE
+    return bool(large and memory.fixed(x) and x.contiguous and out.contiguous)
 
 
 def _plain(instruction: Instruction) -> bool:
@@ -73,7 +82,7 @@ def _worth_a_loop(chain: Chain) -> bool:
 
 
 def runners_of(
-    instructions: list[Instruction], memory: Memory
+    instructions: list[Instruction], memory: Memory, loops: bool
 ) -> dict[Instruction, Loop | Blocks]:
     """Compile the chains: as loops where that works, as blocks of NumPy where not."""
     found: dict[Instruction, Loop | Blocks] = {}
@@ -81,9 +90,7 @@ def runners_of(
         if instruction.kind is Kind.CHAIN:
             chain = _chain_of(instruction)
             in_place = _in_place(instruction, memory)
-            loop = None
-            if importlib.util.find_spec("numba") is not None:
-                loop = compiled_loop(chain, in_place)
+            loop = compiled_loop(chain, in_place) if loops else None
             found[instruction] = loop or Blocks(chain, in_place)
     return found
 

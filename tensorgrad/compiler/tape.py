@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from .errors import CompileError
 from .program import SETITEM, Array, Home, Instruction, Kind, Method, Place, Storage
 
-if TYPE_CHECKING:
-    from .traced import Traced
+Traced: TypeAlias = Any
+"""A `traced.Traced`, whose file is above this one."""
 
 COPY = Method("copy")
 ASTYPE = Method("astype")
@@ -42,11 +43,20 @@ class Tape:
         self._looking: dict[Storage, list[weakref.ref[Traced]]] = {}
         self._memory: dict[Storage, Any] = {}
         self._stored: dict[Storage, dict[Array, Array]] = {}
+        self._starts: dict[Array, int] = {}
+        """Where what was written to begins within its memory."""
         self._private: dict[Storage, Traced] = {}
         self._count: dict[Storage, int] = {}
         """How many arrays look at a storage."""
-        self._standing: dict[Storage, list[Traced]] = {}
-        """Arrays that stand for another one's memory, since it was written over all of theirs."""
+        self._seen: dict[Array, Any] = {}
+        """What was in arrays that the function has got by itself, when they were read."""
+        self._fixed: list[tuple[Any, Any, str]] = []
+        """Arrays that the function gets as they are, what is in them, and their names."""
+        self._standing: dict[Storage, dict[int, tuple[Any, Array]]] = {}
+        """Values that stand for another one's memory, since it was written over all of theirs: what
+        has them, by its id, and their symbol."""
+        self._rows: dict[Storage, list[weakref.ref[Traced]]] = {}
+        """Copies of views, by their own memory and by that which they would look at."""
 
     # --- what comes in ----------------------------------------------------------------------------
 
@@ -108,18 +118,24 @@ class Tape:
         )
         if not any(True for _ in results_in(found)):
             return found
-        symbols = {key: self.read(item) for key, item in traced.items()}
-        single = isinstance(found, (np.ndarray, np.generic))
-        shared = {id(r): s for r in results_in(found) if (s := _base(r, traced, symbols))}
-        if shared and single:
-            base = shared[id(found)]
-            if _same(found, next(x.value for k, x in traced.items() if symbols[k] is base)):
-                return self._wrapped(found, base)
+        results = list(results_in(found))
+        bases = {id(r): x for r in results if (x := _base(r, traced.values())) is not None}
+        looks = len(bases) == len(results)
+        if looks and found is results[0]:
+            base = bases[id(found)]
+            if _same(found, base.value):
+                return self._wrapped(found, base.array)
             kind = Kind.VIEW
+            if any(item is not base for item in traced.values()):
+                return self._row(function, args, params, base)
+        # A view is one of the memory, whatever will be written to it or has been.
+        symbols = {key: x.array if looks else self.read(x) for key, x in traced.items()}
 
         def made(value: Any) -> Traced:
-            base = shared.get(id(value))
-            return self._made(value, Storage(Home.MADE) if base is None else base.storage)
+            base = bases.get(id(value))
+            if base is None:
+                return self._made(value, Storage(Home.MADE))
+            return self._made(value, (base.array if looks else self.read(base)).storage)
 
         out = _mapped(found, made)
         self.instructions.append(
@@ -136,7 +152,56 @@ class Tape:
 
     def lifted(self, item: Any) -> Traced:
         """Return an operand as a traced array."""
-        return self.capture(item) if isinstance(item, np.ndarray) else item  # type: ignore[no-any-return]
+        return self._plain(item) if isinstance(item, np.ndarray) else item
+
+    def target(self, item: Any) -> Traced:
+        """Return what is written to as a traced array."""
+        if isinstance(item, np.ndarray):
+            raise CompileError(
+                f"a compiled function writes what it computes into a NumPy array of shape "
+                f"{item.shape} that is no array of the recording: make it with np.empty_like(x) or "
+                "np.zeros(shape, like=x), or give it as an argument"
+            )
+        return item
+
+    def watch(self, value: Any, label: str) -> None:
+        """Make sure that the function does not write to an array that it gets as it is."""
+        self._fixed.append((value, value.copy("K"), label))
+
+    def _plain(self, value: Any) -> Traced:
+        """Take an array that the function has got by itself, with the numbers that it has now."""
+        known = self._known.get(id(value))
+        if known is not None:
+            seen = self._seen.get(known.array)
+            if seen is None or seen.tobytes() == value.tobytes():
+                return known
+            self._freeze(known.array.storage)
+        traced = self.capture(value)
+        self._seen[traced.array] = value.copy("K")
+        return traced
+
+    def _freeze(self, storage: Storage) -> None:
+        """Keep the numbers that were seen in memory that the function has changed by itself."""
+        storage.home, storage.owner = Home.CONSTANT, None
+        for array in [array for array in self.captured if array.storage is storage]:
+            self._known.pop(id(array.value))
+            self.captured.remove(array)
+            array.value = self._seen.pop(array)
+        for key in [key for key, of in self._storages.items() if of is storage]:
+            del self._storages[key]
+
+    def _check_plain(self) -> None:
+        """See to arrays that were changed behind our back: those from outside must not be."""
+        for array, seen in list(self._seen.items()):
+            if array in self._seen and seen.tobytes() != array.value.tobytes():
+                self._freeze(array.storage)
+        for value, seen, label in self._fixed:
+            if seen.tobytes() != value.tobytes():
+                value[...] = seen
+                raise CompileError(
+                    f"a compiled function writes to {label or 'an array'}, which is in a tuple: put "
+                    "it into a list, or make it an attribute or a variable"
+                )
 
     def expect(self, traced: Traced) -> None:
         """Write down that what follows holds for this value only."""
@@ -184,6 +249,7 @@ class Tape:
 
     def write(self, target: Traced, key: Any, value: Any) -> None:
         """Write `target[key] = value`."""
+        self._check_rows(target.array.storage)
         whole = key is Ellipsis or (isinstance(key, tuple) and all(k is Ellipsis for k in key))
         exact = self._exact(target, value) if whole else None
         if exact is None or not self._becomes(target, exact):
@@ -197,11 +263,12 @@ class Tape:
     ) -> None:
         """Write down a call that writes into its first argument, in place."""
         storage = target.array.storage
+        self._check_rows(storage)
         if storage.home in (Home.ARGUMENT, Home.CAPTURED) and storage not in self._private:
             self._copied(storage)
         self.own(target)
+        self._apart(target)
         array = self.read(target)
-        self._apart(array.storage)
         array.storage.written = True
         given = {id(item): self.lifted(item) for item in traced_in((args, params))}
         read = {key: self.read(item) for key, item in given.items()}
@@ -237,6 +304,7 @@ class Tape:
 
     def stores(self) -> list[tuple[Array, Array]]:
         """Return the arrays from outside that were written to, and what is in them at the end."""
+        self._check_plain()
         found = [pair for stored in self._stored.values() for pair in stored.items()]
         for storage, private in self._private.items():
             owner = self._owner(storage)
@@ -250,7 +318,10 @@ class Tape:
         if not hasattr(value, "tape"):
             return None
         if value.shape != target.shape:
-            return None
+            if isinstance(value.value, np.generic) and target.array.contiguous:
+                value = self.call(Kind.ELEMENTWISE, spread, (value, target.shape), {})
+            else:
+                return None
         if value.dtype != target.dtype:
             value = value.astype(target.dtype)
         elif value.array.storage is target.array.storage:
@@ -266,25 +337,66 @@ class Tape:
         if storage.home is Home.MADE:
             if self._count[storage] > 1:
                 return False
+            root = _root(target.value)
+            if not _same(target.value, root):
+                return False
             target.array = new
-            self._standing.setdefault(new.storage, []).append(target)
+            self._standing.setdefault(new.storage, {})[id(root)] = root, new
+            self._looking.setdefault(new.storage, []).append(weakref.ref(target))
             return True
         stored = self._stored.setdefault(storage, {})
+        array = next((t for t in stored if self._holds(t, target)), array)
         if array not in stored and any(self._overlaps(t, target) for t in stored):
             return False
         stored[array] = new
+        self._starts[array] = _address(target.value) - _address(self._memory[storage])
         self._alive.append(target)
         return True
 
-    def _apart(self, storage: Storage) -> None:
-        """Give a copy to what stands for a storage, before it is written to."""
-        for target in self._standing.pop(storage, []):
-            if target.array.storage is storage:
-                target.array = self._copy_of(target.array, target.value)
+    def _row(self, function: Callable[..., Any], args: Any, params: Any, base: Traced) -> Traced:
+        """Copy what a view shows that begins where a computed number says: `x[i]`."""
+        row = self.call(Kind.CALL, _Copied(function), args, params)
+        for storage in (row.array.storage, base.array.storage):
+            self._rows.setdefault(storage, []).append(weakref.ref(row))
+        return row  # type: ignore[no-any-return]
+
+    def _check_rows(self, storage: Storage) -> None:
+        """Raise if a copy in place of a view would not see, or show, what is about to be written."""
+        if any(row() is not None for row in self._rows.get(storage, ())):
+            raise CompileError(
+                "a compiled function writes to an array that it has a view of, at a place that is "
+                "computed anew at each call: read it as x[i].copy(), write to it as x[i] = values, "
+                "or choose i outside, as a Python number"
+            )
+
+    def _apart(self, target: Traced) -> None:
+        """Before a write, give copies to those that only stand for the memory of the target."""
+        storage = target.array.storage
+        standing = self._standing.get(storage, {})
+        own = id(_root(target.value))
+        for key in [own] if own in standing else list(standing):
+            root, array = standing.pop(key)
+            copied = self._copy_of(array, root)
+            for traced in self._alive_in(storage):
+                if isinstance(traced.value, np.ndarray) and _root(traced.value) is root:
+                    self._rebase(traced, root, copied)
         for stored in self._stored.values():
             for array, new in stored.items():
                 if new.storage is storage:
                     stored[array] = self._copy_of(new, next(iter(self._holders(array))).value)
+
+    def _rebase(self, traced: Traced, root: Any, copied: Array) -> None:
+        """Let an array look at the copy of its memory."""
+        whole = _same(traced.value, root)
+        offset = _address(traced.value) - _address(root)
+        traced.array = copied if whole else self._view_at(copied, traced.array, offset)
+        self._looking.setdefault(copied.storage, []).append(weakref.ref(traced))
+        self._count[copied.storage] = self._count.get(copied.storage, 0) + 1
+
+    def _alive_in(self, storage: Storage) -> list[Traced]:
+        """List the arrays that look at a storage."""
+        found = (reference() for reference in self._looking.get(storage, ()))
+        return [traced for traced in found if traced is not None and traced.array.storage is storage]
 
     def _copy_of(self, array: Array, value: Any) -> Array:
         """Write down a copy of an array."""
@@ -315,7 +427,7 @@ class Tape:
         self._private[storage] = flat
         flat.array.storage.written = True
         for target, value in stored.items():
-            view = self._view_at(flat, target, _offset(target, storage))
+            view = self._view_at(flat.array, target, self._starts[target])
             self.instructions.append(
                 Instruction(Kind.WRITE, SETITEM, (view, Ellipsis, value), place=self._place())
             )
@@ -326,11 +438,11 @@ class Tape:
         memory = self._memory[traced.array.storage]
         if isinstance(traced.value, np.generic):
             return traced.array
-        return self._view_at(private, traced.array, _address(traced.value) - _address(memory))
+        return self._view_at(private.array, traced.array, _address(traced.value) - _address(memory))
 
-    def _view_at(self, private: Traced, like: Array, offset: int) -> Array:
-        view = Array(like, private.array.storage, like.label)
-        args = (like.shape, like.dtype, private.array, offset, like.strides)
+    def _view_at(self, memory: Array, like: Array, offset: int) -> Array:
+        view = Array(like, memory.storage, like.label)
+        args = (like.shape, like.dtype, memory, offset, like.strides)
         self.instructions.append(Instruction(Kind.VIEW, MEMORY, args, out=view, place=self._place()))
         return view
 
@@ -345,18 +457,35 @@ class Tape:
             if traced is not None and traced.array is array:
                 yield traced
 
+    def _holds(self, target: Array, traced: Traced) -> bool:
+        """Tell whether an array that was written to is the same part of its memory."""
+        return any(_same(traced.value, holder.value) for holder in self._holders(target))
+
     def _inside(self, targets: list[Array], traced: Traced) -> Array | None:
         """Return an array as a part of the one value that was written over it, if it is one."""
-        array = traced.array
-        holder = next(iter(self._holders(targets[0])), None)
-        if len(targets) > 1 or holder is None or not (array.contiguous and targets[0].contiguous):
+        target, storage = targets[0], traced.array.storage
+        value = self._stored[storage][target]
+        if self._holds(target, traced):
+            return value
+        if len(targets) > 1 or not target.shape or not target.contiguous:
             return None
-        start, rest = divmod(_address(traced.value) - _address(holder.value), array.dtype.itemsize)
-        if array.dtype != holder.dtype or rest or start < 0 or start + array.size > holder.size:
+        low, high = byte_bounds(traced.value)
+        start = _address(self._memory[storage]) + self._starts[target]
+        if low < start or high > start + target.nbytes:
             return None
-        flat = holder.reshape(-1)
-        part: Traced = flat[start : start + array.size].reshape(array.shape)
-        return part.array
+        return self._view_at(value, traced.array, _address(traced.value) - start)
+
+
+class _Copied:
+    """A function whose result is copied."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__name__ = str(getattr(function, "name", "view")).strip("_")
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """Call it."""
+        return self.function(*args, **params).copy()
 
 
 class Draw:
@@ -369,6 +498,11 @@ class Draw:
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Draw."""
         return getattr(self.generator, self.method)(*args, **params)
+
+
+def spread(value: Any, shape: Any) -> Any:
+    """Return an array full of one number."""
+    return np.broadcast_to(value, shape).copy()
 
 
 def equal(value: Any, seen: Any) -> bool:
@@ -430,17 +564,24 @@ def _mapped_traced(out: Any) -> Any:
     return tuple(_mapped_traced(item) for item in out) if isinstance(out, (tuple, list)) else out
 
 
-def _base(result: Any, traced: dict[int, Traced], symbols: dict[int, Array]) -> Array | None:
+def _base(result: Any, items: Iterable[Traced]) -> Traced | None:
     """Return the argument whose memory a result looks at, if there is one."""
     if not isinstance(result, np.ndarray):
         return None
-    for key, item in traced.items():
+    for item in items:
         if isinstance(item.value, np.ndarray) and (
             result is item.value
             or (result.base is not None and np.may_share_memory(result, item.value))
         ):
-            return symbols[key]
+            return item
     return None
+
+
+def _root(value: Any) -> Any:
+    """Return the array that has the memory of another one."""
+    while isinstance(value.base, np.ndarray):
+        value = value.base
+    return value
 
 
 def _same(found: Any, value: Any) -> bool:
@@ -455,11 +596,6 @@ def _same(found: Any, value: Any) -> bool:
 def _address(array: Any) -> int:
     """Return where an array starts."""
     return int(array.__array_interface__["data"][0])
-
-
-def _offset(array: Array, storage: Storage) -> int:
-    """Return where a captured array starts in its memory."""
-    return 0 if array.value is None else _address(array.value) - _address(storage.owner)
 
 
 def _as_view(private: Any, like: Any, start: int) -> Any:

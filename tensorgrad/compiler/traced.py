@@ -114,10 +114,10 @@ class Traced(NDArrayOperatorsMixin):
         if out is not None and any(_is_number(x) for x in out):
             out = None  # `x += y` of a number makes another number
         if method == "at":
-            self.tape.write_by(ufunc.at, self.tape.lifted(inputs[0]), inputs[1:], {})
+            self.tape.write_by(ufunc.at, self.tape.target(inputs[0]), inputs[1:], {})
             return None
         if out is not None and params.get("where", True) is not True:
-            start = tuple(self.tape.lifted(o).copy() for o in out)
+            start = tuple(self.tape.target(o).copy() for o in out)
             found = self.tape.call(Kind.CALL, _Masked(ufunc), (*inputs, *start), params)
         else:
             function = ufunc if method == "__call__" else getattr(ufunc, method)
@@ -132,13 +132,13 @@ class Traced(NDArrayOperatorsMixin):
         if function in _ABOUT:
             return function(*_values(args), **_values(params))
         if function is np.copyto and not set(params) - {"casting"} and len(args) == 2:
-            self.tape.write(self.tape.lifted(args[0]), Ellipsis, args[1])
+            self.tape.write(self.tape.target(args[0]), Ellipsis, args[1])
             return None
         if function in _LIKE:
             args = (self.tape.template(args[0]), *args[1:])
         if function in _WRITERS or function is np.copyto:
             target, *rest = args
-            self.tape.write_by(function, self.tape.lifted(target), tuple(rest), params)
+            self.tape.write_by(function, self.tape.target(target), tuple(rest), params)
             return None
         out = params.pop("out", None) if isinstance(params.get("out"), (Traced, np.ndarray)) else None
         found = self._called(function, args, params)
@@ -174,7 +174,7 @@ class Traced(NDArrayOperatorsMixin):
         targets = out if isinstance(out, tuple) else (out,)
         results = found if isinstance(found, tuple) else (found,)
         for target, result in zip(targets, results, strict=True):
-            self.tape.write(self.tape.lifted(target), Ellipsis, result)
+            self.tape.write(self.tape.target(target), Ellipsis, result)
         return targets[0] if len(targets) == 1 else targets
 
     def __getattr__(self, name: str) -> Any:

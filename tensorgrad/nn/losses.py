@@ -53,7 +53,8 @@ def mse_loss(prediction: ArrayLike, target: ArrayLike, reduction: str = "mean") 
     """
     _check_reduction(reduction)
     prediction, target = _aligned("mse_loss", "prediction", prediction, target)
-    return _reduced((prediction - target).square(), reduction, "mse_loss")
+    _check_mean(reduction, target.size, "mse_loss")
+    return apply(fused.squared_error, prediction, target, reduction=reduction)
 
 
 def cross_entropy(logits: ArrayLike, labels: ArrayLike, reduction: str = "mean") -> Tensor:
@@ -93,8 +94,8 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike, reduction: str = "mean")
     logits = _floats("cross_entropy", "logits", logits)
     classes = to_array(labels, "labels")
     _check_labels(logits, classes)
-    losses = apply(fused.softmax_cross_entropy, logits, classes)
-    return _reduced(losses, reduction, "cross_entropy")
+    _check_mean(reduction, classes.size, "cross_entropy")
+    return apply(fused.softmax_cross_entropy, logits, classes, reduction=reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -250,7 +251,8 @@ def _check_labels(logits: Tensor, labels: Any) -> None:
             f"{logits.shape[:-1]}, not {labels.shape}: {fix}"
         )
     last = logits.shape[-1] - 1
-    if labels.size and (labels.min() < 0 or labels.max() > last):
+    # As an unsigned number -1 is larger than any class, so that one look covers both bounds.
+    if labels.size and labels.view(f"u{labels.itemsize}").max() > last:
         position, value = _first((labels < 0) | (labels > last), labels)
         raise IndexError(
             f"cross_entropy: labels{position} is {value}, but there are {last + 1} classes: "
@@ -268,14 +270,16 @@ def _reduced(losses: Tensor, reduction: str, loss: str) -> Tensor:
     """Average or add the losses, or leave them."""
     if reduction == "none":
         return losses
-    if reduction == "sum":
-        return losses.sum()
-    if not losses.size:
+    _check_mean(reduction, losses.size, loss)
+    return losses.sum() if reduction == "sum" else losses.mean()
+
+
+def _check_mean(reduction: str, count: int, loss: str) -> None:
+    if reduction == "mean" and not count:
         raise ValueError(
             f"{loss}: the mean over an empty batch is undefined: leave the batch out, or use "
             "reduction='sum'"
         )
-    return losses.mean()
 
 
 # --- modules --------------------------------------------------------------------------------------

@@ -38,25 +38,64 @@ linear = op(
 )
 
 
-def _nll(logits: Any, labels: Any) -> Any:
+# --- losses ---------------------------------------------------------------------------------------
+# With `reduction`, which is "mean", "sum" or "none", they end in one number: the reduction as an op
+# of its own would be a tenth of a small training step.
+
+
+def _reduced(losses: Any, reduction: str) -> Any:
+    """Average or add the losses, or leave them."""
+    if reduction == "none":
+        return losses
+    return losses.mean() if reduction == "mean" else losses.sum()
+
+
+def _share(g: Any, count: int, reduction: str) -> Any:
+    """Return the cotangent of each of the losses: a number if they were reduced."""
+    return g * (1.0 / count) if reduction == "mean" else g
+
+
+squared_error = op(
+    lambda x, y, *, reduction: _reduced(np.square(x - y), reduction),
+    lambda g, _out, x, y, *, reduction: 2 * _share(g, x.size, reduction) * (x - y),
+    lambda g, _out, x, y, *, reduction: 2 * _share(g, x.size, reduction) * (y - x),
+    name="squared_error",
+    groups=lambda *, reduction: () if reduction == "none" else None,
+)
+
+
+def _by_class(logits: Any) -> Any:
+    """Turn the logits: a row for each class, and a column for each label.
+
+    NumPy reduces along a first axis by whole rows, and along a short last one number by number: for
+    1,024 labels and 10 classes the copy makes the loss 10 times faster, and its rule 7 times.  Of
+    many classes it takes as long, and adds them up one by one, which is less accurate.
+    """
+    rows = _rows(logits)
+    return rows.T.copy() if rows.shape[1] <= 128 else rows.T
+
+
+def _nll(logits: Any, labels: Any, *, reduction: str = "none") -> Any:
     """`logsumexp(logits) - logits[label]` per row, finite for any finite logits (case 29)."""
-    shifted = logits - np.real(logits).max(axis=-1, keepdims=True)
-    total = np.log(np.exp(shifted).sum(axis=-1))
-    return total - _picked(shifted, labels)
+    columns = _by_class(logits)
+    shifted = columns - np.real(columns).max(axis=0)
+    total = np.log(np.exp(shifted).sum(axis=0))
+    total -= shifted[labels.reshape(-1), np.arange(labels.size, like=labels)]
+    return _reduced(total.reshape(labels.shape), reduction)
 
 
-def _picked(logits: Any, labels: Any) -> Any:
-    """Take from each row the entry of its label."""
-    return np.take_along_axis(logits, np.expand_dims(labels, -1), axis=-1)[..., 0]
-
-
-def _nll_rule(g: Any, _out: Any, logits: Any, labels: Any) -> Any:
+def _nll_rule(g: Any, _out: Any, logits: Any, labels: Any, *, reduction: str = "none") -> Any:
     """`g (softmax - one_hot)`."""
-    classes = np.arange(logits.shape[-1], like=labels)
-    one_hot = np.expand_dims(labels, -1) == classes
-    return np.expand_dims(g, -1) * (softmax(logits, axis=-1) - one_hot)
+    slope = softmax(_by_class(logits), axis=0)
+    slope -= np.arange(logits.shape[-1], like=labels).reshape(-1, 1) == labels.reshape(-1)
+    slope *= _share(g, labels.size, reduction).reshape(-1)
+    return slope.T.reshape(logits.shape)
 
 
 softmax_cross_entropy = op(
-    _nll, _nll_rule, None, name="softmax_cross_entropy", groups=lambda **_: -1
+    _nll,
+    _nll_rule,
+    None,
+    name="softmax_cross_entropy",
+    groups=lambda *, reduction="none": -1 if reduction == "none" else None,
 )

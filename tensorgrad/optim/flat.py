@@ -19,8 +19,8 @@ from ..tensor import Tensor, Value
 State: TypeAlias = dict[str, Array]
 """What an optimiser remembers of a parameter, by name: of its shape, or 0-d."""
 
-Update: TypeAlias = Callable[[Array, Array, State], None]
-"""Changes values and state in place, given the gradient; all flat, but for 0-d numbers."""
+Bind: TypeAlias = Callable[[Array, Array, State], Callable[[], object]]
+"""Gives what changes values and state in place, given the gradient; all flat, but for numbers."""
 
 _SMALL: Final = 8192
 """Up to so many elements a parameter is updated together with its neighbours.
@@ -130,10 +130,11 @@ class Flat:
         if groups != self.groups:  # a recorded step holds as long as it finds the same object here
             self.groups = groups
 
-    def runs(self, reached: Container[int]) -> list[Run]:
+    def runs(self, reached: Container[int], any_size: bool = False) -> list[Run]:
         """Cut the parameters that were reached into runs, each of which is updated as one array.
 
-        Those of a group that are not reached do not count this step, and leave the group.
+        Those of a group that are not reached do not count this step, and leave the group.  Large
+        parameters are in runs of their own unless `any_size` is said.
         """
         # Without a look at the counts, so that a recorded step may come along here.
         self._group([(self.groups[k], i in reached) for k, i in enumerate(self.members)])
@@ -141,15 +142,15 @@ class Flat:
         for k, i in enumerate(self.members):
             if i not in reached:
                 continue
-            if found and found[-1][-1] == k - 1 and self._together(k - 1, k):
+            if found and found[-1][-1] == k - 1 and self._together(k - 1, k, any_size):
                 found[-1].append(k)
             else:
                 found.append([k])
         return [Run(self, members[0], members[-1] + 1) for members in found]
 
-    def _together(self, k: int, following: int) -> bool:
+    def _together(self, k: int, following: int, any_size: bool) -> bool:
         """Tell whether one update may change both of two neighbours."""
-        small = max(self.params[k].size, self.params[following].size) <= _SMALL
+        small = any_size or max(self.params[k].size, self.params[following].size) <= _SMALL
         apart = k in self.apart or following in self.apart
         return small and not apart and self.groups[k] == self.groups[following]
 
@@ -160,7 +161,7 @@ class Run:
     It holds for as long as those parameters that were at home stay there.
     """
 
-    __slots__ = ("counts", "flat", "grads", "home", "params", "rows", "state")
+    __slots__ = ("_bound", "counts", "flat", "grads", "home", "params", "rows", "state")
 
     def __init__(self, flat: Flat, start: int, stop: int) -> None:
         self.flat = flat
@@ -173,24 +174,55 @@ class Run:
         self.counts = [(name, array[start:stop]) for name, array in flat.counts.items()]
         homes = zip(self.params, flat.homes[start:stop], strict=True)
         self.home = all(param._data is array for param, array in homes)
+        self._bound: tuple[Bind, Callable[[], object]] | None = None
 
-    def change(self, update: Update) -> None:
+    def change(self, bind: Bind) -> None:
         """Update the parameters and their state, by a function of flat arrays."""
         if len(self.params) == 1:
             param = self.params[0]
             in_place = not isinstance(param, Value) and param._data.flags.c_contiguous
             data = param._data.reshape(-1) if in_place else self._copied()
-            update(data, param._node.grad.reshape(-1), self.state)  # type: ignore[union-attr]
+            bind(data, param._node.grad.reshape(-1), self.state)()  # type: ignore[union-attr]
         else:
             for place, param in zip(self.grads, self.params, strict=True):
                 place[...] = param._node.grad  # type: ignore[union-attr]
             in_place = self.home
-            data = self.flat.data[self.rows] if in_place else self._copied()
-            update(data, self.flat.grad[self.rows], self.state)
+            if not in_place:
+                data = self._copied()
+                bind(data, self.flat.grad[self.rows], self.state)()
+            else:
+                self._at_home(bind)()
             for name, counts in self.counts:
                 counts[...] = self.state[name]
         if not in_place:
             self._copy_back(data)
+
+    def _at_home(self, bind: Bind) -> Callable[[], object]:
+        """Return the update where all is at the same place each time: prepared once."""
+        if self._bound is None or self._bound[0] is not bind:
+            step = bind(self.flat.data[self.rows], self.flat.grad[self.rows], self.state)
+            self._bound = bind, step
+        return self._bound[1]
+
+    def release(self) -> None:
+        """Let go of the arrays that the prepared update holds."""
+        self._bound = None
+
+    def record(self, update: Callable[..., tuple[Array, State]], lr: Array) -> None:
+        """Do the same in whole arrays, which leaves to a compiler how it is done."""
+        grads = [param._node.grad.reshape(-1) for param in self.params]  # type: ignore[union-attr]
+        grad = grads[0] if len(grads) == 1 else np.concatenate(grads)
+        data = self.flat.data[self.rows] if self.home else self._copied()
+        new, state = update(data, grad, self.state, lr)
+        if self.home:
+            data[...] = new
+        else:
+            self._copy_back(new)
+        for name, array in self.state.items():
+            if array.ndim:
+                array[...] = state[name]
+        for name, counts in self.counts:
+            counts[...] = state[name]
 
     def _copied(self) -> Array:
         """Copy the parameters, side by side."""

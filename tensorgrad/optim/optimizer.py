@@ -5,26 +5,22 @@ Floor: optim.  May import `tensor` and the floors below it.
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import is_
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from .._typing import Array
+from ..compiler.errors import NotNowError
+from ..compiler.update import PlannedUpdate
 from ..graph import clock
+from ..interrupts import uninterrupted
 from ..tensor import Tensor
-from .flat import Flat, Run, State, may_move
-from .interrupts import uninterrupted
-
-_BLOCK: Final = 65_536
-"""Elements that are updated at a time, so that the intermediate results stay in the cache.
-
-Adam's step, 535,818 float32 parameters, median within a training loop: 1.5 ms in blocks of 16k to
-128k elements, 5.1 ms with whole arrays.
-"""
+from .flat import Bind, Flat, Run, State, may_move
 
 
 class Optimizer(ABC):
@@ -97,6 +93,7 @@ class Optimizer(ABC):
         self.state = [dict(state) for state in self._states]
         self._views = _arrays(self.state)
         self._plan: _Plan | None = None
+        self._bind: _Bind | None = None
 
     @abstractmethod
     def init(self, param: Array) -> State:
@@ -162,11 +159,17 @@ class Optimizer(ABC):
                     f"parameter {i} {data.shape} is read-only memory: freeze it, or make it with "
                     "Tensor(array), which copies"
                 )
-        runs = self._runs(reached)
+        # While a step is recorded there are stand-ins for the arrays.
+        recorded = type(self._lr) is not np.ndarray
+        runs = self._recorded_runs(reached) if recorded else self._runs(reached)
+        bind = self._rule()
         # A NaN or an overflow must not stop a step half-way, whatever np.seterr says.
         with uninterrupted(), np.errstate(all="ignore"):
             for run in runs:
-                run.change(self._run_update)
+                if recorded:
+                    run.record(self.update, self._lr)
+                else:
+                    run.change(bind)
                 time = clock.tick()
                 for param in run.params:
                     leaf = param._node
@@ -177,32 +180,43 @@ class Optimizer(ABC):
         """Return what to update in one go; planned anew when something is not as it was."""
         if not _same(_arrays(self.state), self._views):
             self._take_state(self.state)  # somebody has put other arrays there
-        if type(self._lr) is not np.ndarray:  # a step is recorded, with stand-ins for the arrays
-            return _Plan(reached, self._flats).runs
         if self._plan is None or not self._plan.holds(reached):
             self._plan = _Plan(reached, self._flats)
         return self._plan.runs
 
-    def _run_update(self, values: Array, grad: Array, state: State) -> None:
-        """Change flat values and their state in place, as `update` says: in blocks."""
-        new: State = {}
-        for values_part, grad_part, part in _blocks(values, grad, state):
-            values_part[...], new = self.update(values_part, grad_part, part, self._lr)
-            for name, array in part.items():
-                if array.ndim:
-                    array[...] = new[name]
-        for name, array in state.items():
-            if not array.ndim:  # every block reads it, so it is written after the last one
-                array[...] = new[name]
+    def _recorded_runs(self, reached: list[int]) -> list[Run]:
+        """Return what to update in one go, whatever its size: the compiler cuts it into blocks.
+
+        Raises
+        ------
+        NotNowError
+            If a group would split, which is to be done eagerly and once.
+        """
+        before = [flat.groups for flat in self._flats]
+        runs = [run for flat in self._flats for run in flat.runs(set(reached), any_size=True)]
+        if any(flat.groups is not old for flat, old in zip(self._flats, before, strict=True)):
+            for flat, old in zip(self._flats, before, strict=True):
+                flat.groups = old
+            raise NotNowError
+        return runs
+
+    def _rule(self) -> Bind:
+        """Return what binds `update` to arrays; another one when a number has changed."""
+        numbers = [v for k, v in vars(self).items() if not k.startswith("_") and v.__hash__]
+        if self._bind is None or self._bind.numbers != numbers:
+            self._bind = _Bind(self.update, self._lr, numbers)
+        return self._bind
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for param in self.params:
             param.zero_grad()
         # A parameter that was given another array can come back once no graph holds that.
-        away = [] if self._plan is None else self._plan.away
-        if [k for flat, k in away if flat.take_home(k)]:
-            self._plan = None
+        if self._plan is not None and self._plan.away:
+            for run in self._plan.runs:
+                run.release()
+            if [k for flat, k in self._plan.away if flat.take_home(k)]:
+                self._plan = None
 
     # --- saving -----------------------------------------------------------------------------------
 
@@ -279,7 +293,7 @@ class Optimizer(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what lies side by side: copies of views are arrays of their own."""
-        laid_out = ("_flats", "_states", "_views", "_plan")
+        laid_out = ("_bind", "_flats", "_states", "_views", "_plan")
         return {name: value for name, value in vars(self).items() if name not in laid_out}
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
@@ -325,15 +339,29 @@ def _same(found: Sequence[Any], known: Sequence[Any]) -> bool:
     return len(found) == len(known) and all(map(is_, found, known))
 
 
-def _blocks(values: Array, grad: Array, state: State) -> Iterator[tuple[Array, Array, State]]:
-    """Yield flat arrays as they are, or cut into blocks."""
-    if values.size <= _BLOCK:
-        yield values, grad, state
-        return
-    for start in range(0, values.size, _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        part = {name: array[rows] if array.ndim else array for name, array in state.items()}
-        yield values[rows], grad[rows], part
+class _Bind:
+    """Binds the rule of an optimiser to arrays; planned once for each size."""
+
+    def __init__(self, rule: Any, lr: Array, numbers: list[Any]) -> None:
+        self.numbers = numbers
+        self._rule = rule
+        self._lr = lr
+        self._plans: dict[Any, PlannedUpdate] = {}
+
+    def __call__(self, values: Array, grad: Array, state: State) -> Callable[[], object]:
+        """Return the update over these arrays."""
+        if not values.size:
+            return functools.partial(self._plainly, values, grad, state)
+        key = values.size, values.dtype
+        if key not in self._plans:
+            self._plans[key] = PlannedUpdate(self._rule, values, grad, state, self._lr)
+        return self._plans[key].bind(values, grad, state, self._lr)
+
+    def _plainly(self, values: Array, grad: Array, state: State) -> None:
+        """Update nothing but the counts."""
+        _, new = self._rule(values, grad, state, self._lr)
+        for name, array in state.items():
+            array[...] = new[name]
 
 
 def checked(name: str, value: float, below: float = math.inf) -> float:

@@ -12,7 +12,11 @@ from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .._typing import SeedLike
+from ..compiler import CompileError
+from ..compiler import compile as compile_step
 from ..data._checks import as_count
 from ..data.batches import Batches
 from ..nn.module import Module
@@ -57,6 +61,7 @@ def fit(
     metrics: Metrics = None,
     rng: SeedLike = None,
     verbose: int = 1,
+    compile: bool = True,
 ) -> History:
     """Train a model: for every batch a forward pass, a backward pass, and a step of the optimiser.
 
@@ -90,6 +95,10 @@ def fit(
         The generator that shuffles.
     verbose
         1: a progress bar where someone watches, and a line per epoch; 2: the lines; 0: nothing.
+    compile
+        Whether to record the step with `tensorgrad.compile`, after the first one.  The numbers are
+        the same; where the model or the loss cannot be recorded, training goes on without, and a
+        line says why.
 
     Returns
     -------
@@ -120,7 +129,9 @@ def fit(
     if verbose not in (0, 1, 2):
         raise ValueError(f"verbose is {verbose!r}; expected 0, 1 or 2")
     _check_optimizer(optimizer, model)
-    run = _Run(model, as_loss(loss), optimizer, as_metrics(metrics), epochs, verbose, History())
+    run = _Run(
+        model, as_loss(loss), optimizer, as_metrics(metrics), epochs, verbose, compile, History()
+    )
     rng = as_generator(rng)
     batches = as_batches(data, batch_size, passes=epochs, shuffle=True, rng=rng)
     if validation is not None:
@@ -139,7 +150,7 @@ def fit(
     return run.history
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Run:
     """A training run: what stays the same from step to step, and the history that grows."""
 
@@ -149,7 +160,12 @@ class _Run:
     metrics: dict[str, Metric]
     epochs: int
     verbose: int
+    compile: bool
     history: History
+
+    def __post_init__(self) -> None:
+        self.compiled: Any = None
+        """The step as a recording, once the first step has been taken."""
 
     def epoch(self, epoch: int, batches: Iterable[Any], validation: Iterable[Any] | None) -> None:
         """Pass the data once, validate, and close the epoch in the history."""
@@ -173,8 +189,15 @@ class _Run:
 
     def step(self, x: Any, y: Any, where: str) -> dict[str, float]:
         """Take one step, and return the loss and the metrics before it."""
-        prediction = self.model(x)
-        loss = _checked_loss(self.loss(prediction, y))
+        if self.compiled is not None:
+            try:
+                loss, prediction = self.compiled(x, y)
+            except CompileError as error:
+                self.compile, self.compiled = False, None
+                if self.verbose:
+                    write(f"not compiled: {error}\n")
+        if self.compiled is None:
+            loss, prediction = self._gradients(x, y)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise DivergenceError(
@@ -185,11 +208,28 @@ class _Run:
             )
         # Before the step, so that a metric that fails at the first batch leaves the model alone.
         values = {"loss": value, **measured(self.metrics, prediction, y)}
-        self.optimizer.zero_grad()
-        loss.backward()
         self.history.record_step(value)
-        self.optimizer.step()
+        if self.compiled is None:
+            self.optimizer.step()
+            if self.compile:
+                self.compiled = compile_step(self._whole_step)
         return values
+
+    def _gradients(self, x: Any, y: Any) -> tuple[Tensor, Any]:
+        """Compute the loss and the prediction, and the gradients if the loss is a number."""
+        self.optimizer.zero_grad()
+        prediction = self.model(x)
+        loss = _checked_loss(self.loss(prediction, y))
+        if np.isfinite(loss.detach().data):
+            loss.backward()
+        return loss, prediction
+
+    def _whole_step(self, x: Any, y: Any) -> tuple[Tensor, Any]:
+        """Take a step, unless the loss is no number; return loss and prediction from before it."""
+        loss, prediction = self._gradients(x, y)
+        if np.isfinite(loss.detach().data):
+            self.optimizer.step()
+        return loss, prediction if self.metrics else None
 
 
 def _check_optimizer(optimizer: Any, model: Model) -> None:

@@ -6,12 +6,14 @@ used.
 """
 
 from .graph import draw_dot, save_graph, trace
+from .plan import draw_plan
 from .plots import plot_decision_boundary, plot_history
 from .render import RenderError
 
 __all__ = [
     "RenderError",
     "draw_dot",
+    "draw_plan",
     "plot_decision_boundary",
     "plot_history",
     "save_graph",

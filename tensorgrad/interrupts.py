@@ -1,6 +1,6 @@
 """Ctrl-C waits: a block that runs to its end before KeyboardInterrupt is raised.
 
-Floor: optim; imports nothing of the project.
+Lowest floor: imports nothing of the project.
 """
 
 from __future__ import annotations
