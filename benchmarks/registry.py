@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import tensorgrad
-
 COMPILED = {"compiled": True}
 
 
@@ -18,8 +16,8 @@ class Peer:
     """One way of doing the work.
 
     `module` is in `benchmarks.peers`; `package` is what has to be installed; `options` are given
-    to each of the module's cases that is asked for; `needs` is what tensorgrad has to offer, and
-    `hidden` a package that the process is to do without.
+    to each of the module's cases that is asked for; `hidden` is a package that the process is to do
+    without.
     """
 
     key: str
@@ -27,14 +25,12 @@ class Peer:
     module: str
     package: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    needs: str = ""
     hidden: str = ""
 
     @property
     def installed(self) -> bool:
-        """Whether the package is there, and all of tensorgrad that is needed."""
-        there = importlib.util.find_spec(self.package) is not None
-        return there and (not self.needs or hasattr(tensorgrad, self.needs))
+        """Whether the package is there."""
+        return importlib.util.find_spec(self.package) is not None
 
 
 PEERS = {
@@ -42,16 +38,8 @@ PEERS = {
     for peer in (
         Peer("tensorgrad", "tensorgrad", "on_tensorgrad", "tensorgrad"),
         Peer("no-grad", "not recording", "on_tensorgrad", "tensorgrad", {"recording": False}),
-        Peer("compiled", "compiled + numba", "on_tensorgrad", "numba", COMPILED, needs="compile"),
-        Peer(
-            "compiled-numpy",
-            "compiled",
-            "on_tensorgrad",
-            "tensorgrad",
-            COMPILED,
-            needs="compile",
-            hidden="numba",
-        ),
+        Peer("compiled", "compiled + numba", "on_tensorgrad", "numba", COMPILED),
+        Peer("compiled-numpy", "compiled", "on_tensorgrad", "tensorgrad", COMPILED, hidden="numba"),
         Peer("torch", "PyTorch", "on_torch", "torch"),
         Peer("torch-fused", "PyTorch fused", "on_torch", "torch", {"fused": True}),
         Peer(
@@ -59,7 +47,7 @@ PEERS = {
             "torch.compile, fused",
             "on_torch",
             "torch",
-            {"fused": True, "compiled": True},
+            {"fused": True, **COMPILED},
         ),
         Peer("jax", "JAX jit", "on_jax", "jax"),
         Peer("autograd", "autograd", "on_autograd", "autograd"),

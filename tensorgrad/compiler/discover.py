@@ -17,6 +17,8 @@ import numpy as np
 from ..handle import Handle
 
 _LIMIT = 100_000
+_CLOSED = ("builtins", "numpy", __name__.rpartition(".")[0])
+"""Modules whose objects are not looked into: NumPy's, and what the compiler itself has made."""
 _LIBRARIES = tuple(str(Path(path).parent) + "/" for path in (str(Path(__file__).parent), np.__file__))
 _ATOMS = (str, bytes, type, types.ModuleType, np.dtype, np.generic, np.random.BitGenerator)
 _NUMBERS = (bool, int, float, complex, str, type(None))
@@ -166,7 +168,7 @@ def _below(item: Any, label: str) -> Iterator[_Entry]:
             yield value, _joined(label, i), Spot("item", item, i, value)
     elif hasattr(item, "__wrapped__") and callable(item):
         yield item.__wrapped__, label, None
-    elif hasattr(item, "__dict__") and not type(item).__module__.startswith(("numpy", "builtins")):
+    elif hasattr(item, "__dict__") and not type(item).__module__.startswith(_CLOSED):
         for key, value in vars(item).items():
             yield value, _joined(label, key), Spot("item", vars(item), key, value)
         for name in ("forward", "__call__", "step"):
