@@ -1,25 +1,19 @@
 """NumPy written by hand, the floor: what remains when nothing records.
 
-Samples are columns, so that a bias is added and classes are summed along memory.  Buffers are made
-once, parameters and gradients lie side by side in one array each, elementwise chains and Adam run
-in blocks that fit a cache, transposed operands are left to the product, and each call that needs
-nothing of the batch is bound to its buffers before the first step.  `np.dot` costs half a
-microsecond less than `np.matmul`, and an array of no dimensions less than a Python number.
+Buffers are made once, parameters and gradients lie side by side in one array each, elementwise
+chains and Adam run in blocks that fit a cache, and transposed operands are left to the product.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from ..workloads import Array, Workload, batches_of, weights_of
-from .shared import FORWARD, Adam, Case, operands, over
+from .shared import FORWARD, Case, adam_update, operands, over
 
 BLOCK = 65_536
-Call: TypeAlias = Callable[[], Any]
 
 
 def training(workload: dict[str, Any]) -> Case:
@@ -29,52 +23,65 @@ def training(workload: dict[str, Any]) -> Case:
 
 
 class Layer:
-    """A linear layer and its activation: the buffers of both directions, and calls on them."""
+    """A linear layer and its activation, with the buffers of both directions."""
 
     def __init__(
-        self, parameters: tuple[Array, Array], gradients: tuple[Array, Array], columns: int
+        self, parameters: tuple[Array, Array], gradients: tuple[Array, Array], rows: int, kind: str
     ) -> None:
         self.weight, self.bias = weight, bias = parameters
         self.g_weight, self.g_bias = gradients
-        self.out, self.d, self.work = np.empty((3, bias.size, columns), weight.dtype)
-        self.mask = np.empty(self.out.shape, np.bool_)
-        self.ones = np.ones(columns, weight.dtype)
-        step = max(1, BLOCK // columns)
-        self.cuts = [slice(start, start + step) for start in range(0, bias.size, step)]
+        self.weight_t = weight.T
+        nout = bias.size
+        self.kind = kind
+        self.x = weight
+        self.out, self.d, work = np.empty((3, rows, nout), weight.dtype)
+        self.d_t = self.d.T
+        mask = np.empty((rows, nout), np.bool_)
+        step = max(1, BLOCK // nout)
+        cuts = [slice(start, start + step) for start in range(0, rows, step)]
+        self.blocks = [(self.out[cut], self.d[cut], work[cut], mask[cut]) for cut in cuts]
 
-    def activate(self, kind: str) -> list[Call]:
-        """Return the calls that turn the product in `out` into activations."""
-        calls: list[Call] = []
-        for cut in self.cuts:
-            out = self.out[cut]
-            calls.append(partial(np.add, out, self.bias[cut, None], out))
-            if kind == "relu":
-                calls.append(partial(np.maximum, out, np.zeros((), out.dtype), out=out))
-            elif kind == "tanh":
-                calls.append(partial(np.tanh, out, out))
-        return calls
+    def forward(self, x: Array) -> Array:
+        """Return the activations, in a buffer."""
+        self.x = x
+        np.matmul(x, self.weight_t, out=self.out)
+        for out, _, _, _ in self.blocks:
+            np.add(out, self.bias, out=out)
+            if self.kind == "relu":
+                np.maximum(out, 0, out=out)
+            elif self.kind == "tanh":
+                np.tanh(out, out=out)
+        return self.out
 
-    def differentiate(self, kind: str) -> list[Call]:
-        """Return the calls that turn `d`, the cotangent of the activations, into the product's."""
-        calls: list[Call] = []
-        for cut in self.cuts:
-            out, d, work, mask = self.out[cut], self.d[cut], self.work[cut], self.mask[cut]
-            if kind == "relu":
-                calls.append(partial(np.greater, out, np.zeros((), out.dtype), mask))
-                calls.append(partial(np.multiply, d, mask, d))
-            elif kind == "tanh":
-                calls.append(partial(np.multiply, out, out, work))
-                calls.append(partial(np.multiply, d, work, work))
-                calls.append(partial(np.subtract, d, work, d))
-        return [*calls, partial(np.dot, self.d, self.ones, self.g_bias)]
+    def backward(self, below: Layer | None) -> None:
+        """Turn `d`, the cotangent of the activations, into gradients and the `d` of `below`."""
+        for out, d, work, mask in self.blocks:
+            if self.kind == "relu":
+                np.greater(out, 0, out=mask)
+                np.multiply(d, mask, out=d)
+            elif self.kind == "tanh":
+                np.multiply(out, out, out=work)
+                np.subtract(1, work, out=work)
+                np.multiply(d, work, out=d)
+        np.matmul(self.d_t, self.x, out=self.g_weight)
+        np.add.reduce(self.d, 0, out=self.g_bias)
+        if below is not None:
+            np.matmul(self.d, self.weight, out=below.d)
 
 
 class Network:
     """A chain of layers with its loss and its optimiser."""
 
     def __init__(self, workload: Workload) -> None:
-        size, columns = workload.parameters, workload.batch
-        self.p, self.g = np.zeros((2, size), workload.dtype)
+        self.workload = workload
+        size, rows = workload.parameters, workload.batch
+        self.p, self.g, self.m, self.v = np.zeros((4, size), workload.dtype)
+        work = np.empty(min(BLOCK, size), workload.dtype)
+        self.blocks = [
+            (self.p[cut], self.g[cut], self.m[cut], self.v[cut], work[: self.p[cut].size])
+            for cut in (slice(at, at + BLOCK) for at in range(0, size, BLOCK))
+        ]
+        self.t = 0
         self.layers: list[Layer] = []
         end = 0
         for weight, bias in weights_of(workload):
@@ -84,103 +91,55 @@ class Network:
                 (flat[start:middle].reshape(weight.shape), flat[middle:end])
                 for flat in (self.p, self.g)
             )
-            self.layers.append(Layer(parameters, gradients, columns))
-        self.loss = (CrossEntropy if workload.classifies else Squares)(workload, self.layers[-1])
-        self.forward, self.backward = self._calls(workload)
-        cuts = [slice(start, start + BLOCK) for start in range(0, size, BLOCK)]
-        self.gradients = [self.g[cut] for cut in cuts]
-        optimizer = Adam if workload.optimizer == "adam" else Descent
-        self.optimizer = optimizer([self.p[cut] for cut in cuts], workload.lr)
-
-    def _calls(self, workload: Workload) -> tuple[list[Call], list[Call]]:
-        """Bind the calls of both directions, but for the products with the batch."""
-        kinds: list[str] = [workload.activation] * len(self.layers)
+            self.layers.append(Layer(parameters, gradients, rows, workload.activation))
         if workload.classifies:
-            kinds[-1] = "none"
-        forward = self.layers[0].activate(kinds[0])
-        backward = self.layers[0].differentiate(kinds[0])
-        for below, layer, kind in zip(self.layers, self.layers[1:], kinds[1:], strict=False):
-            product = partial(np.dot, layer.weight, below.out, layer.out)
-            forward += [product, *layer.activate(kind)]
-            gradients = (
-                partial(np.dot, layer.d, below.out.T, layer.g_weight),
-                partial(np.dot, layer.weight.T, layer.d, below.d),
-            )
-            backward[:0] = [*layer.differentiate(kind), *gradients]
-        return forward, backward
+            self.layers[-1].kind = "none"
+        self.backwards = list(zip(self.layers, [None, *self.layers], strict=False))[::-1]
+        self.column = np.empty((rows, 1), workload.dtype)
+        self.index = np.arange(rows)
 
     def step(self, x: Array, y: Array) -> Any:
         """Run forward, backward and the optimiser; return the loss."""
-        first = self.layers[0]
-        np.dot(first.weight, x.T, first.out)
-        for call in self.forward:
-            call()
-        loss = self.loss(y)
-        for call in self.backward:
-            call()
-        np.dot(first.d, x, first.g_weight)
-        self.optimizer.step(self.gradients)
+        for layer in self.layers:
+            x = layer.forward(x)
+        loss = self._cross_entropy(y) if self.workload.classifies else self._squares(y)
+        for layer, below in self.backwards:
+            layer.backward(below)
+        self._update()
         return loss
 
-
-class Squares:
-    """The sum or the mean of the squared errors; its gradient goes into `d`."""
-
-    def __init__(self, workload: Workload, layer: Layer) -> None:
-        self.out, self.d = layer.out[0], layer.d[0]
-        self.scale = 1 / workload.batch if workload.loss == "mean of squares" else 1.0
-        self.slope = np.array(2 * self.scale, workload.dtype)
-
-    def __call__(self, y: Array) -> Any:
-        d = self.d
-        np.subtract(self.out, y, d)
-        loss = np.dot(d, d) * self.scale
-        np.multiply(d, self.slope, d)
+    def _squares(self, y: Array) -> Any:
+        """Return the sum or the mean of the squared errors, and leave its gradient in `d`."""
+        d = self.layers[-1].d[:, 0]
+        np.subtract(self.layers[-1].out[:, 0], y, out=d)
+        scale = 1 / y.size if self.workload.loss == "mean of squares" else 1.0
+        loss = np.dot(d, d) * scale
+        np.multiply(d, 2 * scale, out=d)
         return loss
 
+    def _cross_entropy(self, y: Array) -> Any:
+        """Return the mean cross entropy of the logits, and leave its gradient in `d`."""
+        logits, d, column = self.layers[-1].out, self.layers[-1].d, self.column
+        np.maximum.reduce(logits, 1, out=column, keepdims=True)
+        np.subtract(logits, column, out=d)
+        picked = np.add.reduce(d[self.index, y])
+        np.exp(d, out=d)
+        np.add.reduce(d, 1, out=column, keepdims=True)
+        loss = (np.add.reduce(np.log(column), None) - picked) / y.size
+        np.multiply(column, y.size, out=column)
+        np.divide(d, column, out=d)
+        d[self.index, y] -= 1 / y.size
+        return loss
 
-class CrossEntropy:
-    """The mean cross entropy of logits; its gradient goes into `d`."""
-
-    def __init__(self, workload: Workload, layer: Layer) -> None:
-        self.logits, self.d, self.flat = layer.out, layer.d, layer.d.reshape(-1)
-        self.row, self.logs = np.empty((2, workload.batch), workload.dtype)
-        self.share = np.array(1 / workload.batch, workload.dtype)
-        self.columns, self.size = np.arange(workload.batch), np.array(workload.batch)
-        self.index = np.empty_like(self.columns)
-
-    def __call__(self, y: Array) -> Any:
-        logits, d, flat, row, logs, index = (
-            self.logits, self.d, self.flat, self.row, self.logs, self.index
-        )  # fmt: skip
-        np.multiply(y, self.size, index)
-        np.add(index, self.columns, index)
-        np.maximum.reduce(logits, 0, out=row)
-        np.subtract(logits, row, d)
-        picked = flat[index]
-        np.exp(d, d)
-        np.add.reduce(d, 0, out=row)
-        np.log(row, logs)
-        np.subtract(logs, picked, logs)
-        np.divide(self.share, row, row)
-        np.multiply(d, row, d)
-        flat[index] -= self.share
-        return np.add.reduce(logs) * self.share
-
-
-class Descent:
-    """Gradient descent on arrays, in place."""
-
-    def __init__(self, parameters: list[Array], lr: float) -> None:
-        self.parameters = parameters
-        self.work = [np.empty_like(p) for p in parameters]
-        self.lr = np.array(lr, parameters[0].dtype)
-
-    def step(self, gradients: list[Array]) -> None:
-        """Update every parameter by its gradient."""
-        for p, g, work in zip(self.parameters, gradients, self.work, strict=True):
-            np.multiply(g, self.lr, work)
-            np.subtract(p, work, p)
+    def _update(self) -> None:
+        """Update the parameters, block by block."""
+        self.t += 1
+        for p, g, m, v, work in self.blocks:
+            if self.workload.optimizer == "adam":
+                adam_update(p, g, m, v, work, self.workload.lr, self.t)
+            else:
+                np.multiply(g, self.workload.lr, out=work)
+                np.subtract(p, work, out=p)
 
 
 def forward(op: str) -> Case:

@@ -27,7 +27,7 @@ class PlanError(AssertionError):
 
 
 def numbered(program: Program) -> Program:
-    """Number the instructions as they were recorded, for the check of their order."""
+    """Give the instructions the numbers of their recorded order, which is checked later."""
     for number, instruction in enumerate(program.instructions):
         instruction.number = number
     return program
@@ -62,8 +62,11 @@ def _fail(instruction: Instruction | None, text: str) -> NoReturn:
     """Raise, and name the instruction."""
     if instruction is None:
         raise PlanError(text)
-    name = getattr(instruction.function, "__name__", repr(instruction.function))
-    where = f" of {instruction.place.file}:{instruction.place.line}" if instruction.place.file else ""
+    function = instruction.function
+    name = getattr(function, "__name__", getattr(function, "name", type(function).__name__))
+    where = (
+        f" of {instruction.place.file}:{instruction.place.line}" if instruction.place.file else ""
+    )
     raise PlanError(f"{instruction.kind.value} {name}{where}: {text}")
 
 
@@ -71,7 +74,7 @@ def _fail(instruction: Instruction | None, text: str) -> NoReturn:
 
 
 def _check_arrays(program: Program, instructions: list[Instruction]) -> None:
-    """What is read is there, and each array is made once, in memory of its own."""
+    """See that what is read is there, and each array made once, in memory of its own."""
     known = {*program.arguments, *program.captured}
     owned: set[Storage] = set()
     for instruction in instructions:
@@ -90,14 +93,14 @@ def _check_arrays(program: Program, instructions: list[Instruction]) -> None:
 
 
 def _check_there(array: Array, known: set[Array], instruction: Instruction | None) -> None:
-    """An array is given, constant, or made earlier."""
+    """See that an array is given, constant, or made earlier."""
     constant = array.storage.home is Home.CONSTANT and array.value is not None
     if not constant and array not in known:
         _fail(instruction, f"{array} is read and was not made")
 
 
 def _check_elementwise(instruction: Instruction) -> None:
-    """A result has the shape and the dtype that NumPy gives it."""
+    """See that a result has the shape and the dtype that NumPy gives it."""
     function, args, out = instruction.function, instruction.args, instruction.out
     if isinstance(function, np.ufunc):
         shape = np.broadcast_shapes(*(a.shape for a in args if hasattr(a, "shape")))
@@ -121,7 +124,7 @@ def _type(arg: Any) -> Any:
 
 
 def _check_chain(instruction: Instruction) -> None:
-    """The arrays of a chain are those that it was made for."""
+    """See that the arrays of a chain are those that it was made for."""
     assert isinstance(instruction.function, ChainOf)
     chain = instruction.function.chain
     given = [(a.shape, a.dtype) for a in instruction.args]
@@ -133,7 +136,7 @@ def _check_chain(instruction: Instruction) -> None:
 
 
 def _check_view(instruction: Instruction) -> None:
-    """A view lies in the memory of what it is a view of."""
+    """See that a view lies in the memory of what it is a view of."""
     for out in instruction.outputs:
         bases = [array for array in instruction.inputs if array.storage is out.storage]
         if not bases:
@@ -152,7 +155,7 @@ def _span(array: Array) -> int:
 
 
 def _check_written(instructions: list[Instruction]) -> None:
-    """What touches memory that is written in place does so as recorded; nothing else is written."""
+    """See that all that touches written memory does so in the recorded order."""
     last: dict[Storage, int] = {}
     for instruction in instructions:
         if instruction.kind is Kind.WRITE:
@@ -168,7 +171,7 @@ def _check_written(instructions: list[Instruction]) -> None:
 
 
 def _check_commit(program: Program, order: Ordered) -> None:
-    """What changes the outside comes last, cannot fail, and overwrites nothing that is still read."""
+    """See that what changes the outside comes last, and overwrites nothing that is read."""
     if order.in_place:
         for instruction in order.commit:
             if instruction.kind not in SAFE:
@@ -194,20 +197,23 @@ def _check_commit(program: Program, order: Ordered) -> None:
 
 
 def _check_parts(instructions: list[Instruction], memory: Memory) -> None:
-    """What is computed in its place of a joined array lies where the join has it."""
+    """See that what is computed within a joined array lies where the join has it."""
     for instruction in instructions:
         if instruction.kind is not Kind.JOIN:
             continue
         start = 0
+        places: dict[Storage, list[int]] = {}
         for part in instruction.args[0]:
-            joined, at = memory.part_of.get(part.storage, (None, start))
-            if joined is instruction.out and at != start:
-                _fail(instruction, f"{part} lies at {at} and not at {start}")
+            places.setdefault(part.storage, []).append(start)
             start += part.size
+        for storage, starts in places.items():
+            joined, at = memory.part_of.get(storage, (None, 0))
+            if joined is instruction.out and at not in starts:
+                _fail(instruction, f"a part lies at {at} and not at {starts}")
 
 
 def _check_pools(program: Program, instructions: list[Instruction], memory: Memory) -> None:
-    """Two arrays that are needed at the same time do not share a piece of memory."""
+    """See that arrays that are needed at the same time do not share a piece of memory."""
     lives = _lives(program, instructions, memory)
     sharing: dict[int, list[Storage]] = {}
     for storage, pool in memory.pool_of.items():

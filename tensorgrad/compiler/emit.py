@@ -23,8 +23,9 @@ from .plan import Plan
 from .program import GETITEM, SETITEM, Array, Home, Instruction, Kind, Method, Phase, Place
 from .record import Recording
 from .runners import halved
-from .tape import ASTYPE, COPY, Draw, equal, spread
+from .tape import ASTYPE, COPY
 from .traced import Attribute
+from .values import Draw, equal, spread
 
 MISSED = object()
 """What `step` returns when the call is not like the recording: nothing has been changed then."""
@@ -370,7 +371,21 @@ class _Writer:
         self._with_out(instruction)
 
     def _product(self, instruction: Instruction) -> None:
-        self._with_out(instruction)
+        out = instruction.out
+        matrices = [*instruction.args, out]
+        if (
+            instruction.function is np.matmul
+            and self.memory.fixed(out)
+            and out.contiguous
+            and all(isinstance(a, Array) and len(a.shape) == 2 and min(a.shape) > 1 for a in matrices)
+            and len({a.dtype for a in matrices}) == 1
+        ):
+            # The same call of BLAS as matmul makes, which comes to it a microsecond later.
+            into = self._buffer(out, "product")
+            x, y = (self.read(a) for a in instruction.args)
+            self._line(f"np.dot({x}, {y}, out={into})")
+        else:
+            self._with_out(instruction)
 
     def _with_out(self, instruction: Instruction) -> None:
         out = instruction.out
@@ -431,10 +446,11 @@ class _Writer:
         """Write what changes something outside: all of it, or, before it, nothing."""
         if not (self.order.commit or self.order.copied):
             return
-        self._errstate = None
+        quiet = self._errstate is not None and {v for _, v in self._errstate} == {"ignore"}
+        self._errstate = self._errstate if quiet else None
         if self.atomic:
-            wait = self.names.bind(uninterrupted, "uninterrupted")
-            self._line(f"with {wait}(), np.errstate(all='ignore'):")
+            wait = f"{self.names.bind(uninterrupted, 'uninterrupted')}()"
+            self._line(f"with {wait}:" if quiet else f"with {wait}, np.errstate(all='ignore'):")
             self.indent += 1
         self._committing = True
         for instruction in self.order.commit:

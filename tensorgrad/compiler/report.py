@@ -34,7 +34,7 @@ from .program import (
 )
 from .record import Recording
 from .runners import _in_place, halved
-from .tape import Draw, equal
+from .values import Draw, equal
 
 DRAW_TABLE: Final[dict[str, Callable[..., Any]]] = {}
 """What draws a plan, under "plan".  `viz` fills it."""

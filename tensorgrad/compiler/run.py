@@ -188,9 +188,10 @@ class _Entry:
         if any(i.kind.value == "draw" for i in self.plan.order.instructions):
             step = _restoring(step, self.recording.generators)
         guard = Guard()
+        watched = {id(s.holder) for s in self.recording.spots if s.read in ("items", "values")}
         for spot in self.recording.spots:
-            guard.spot(spot)
-        watched = {id(spot.holder) for spot in self.recording.spots if spot.read == "values"}
+            if not (spot.read == "item" and (id(spot.holder) in watched or _fixed(spot.holder))):
+                guard.spot(spot)
         for array, data in zip(self.plan.program.captured, captured, strict=True):
             origin = self.recording.origins.get(array)
             if origin is not None and id(origin.holder) not in watched:
@@ -253,6 +254,11 @@ class _Entry:
         if len(leaves) == 1 and not isinstance(tree, (tuple, list, dict)):
             return leaves[0]
         return rebuild(tree, iter(leaves))
+
+
+def _fixed(holder: Any) -> bool:
+    """Tell whether a container cannot change."""
+    return isinstance(holder, tuple)
 
 
 def _restoring(step: Callable[..., Any], generators: list[np.random.Generator]) -> Any:

@@ -16,6 +16,22 @@ from numpy.lib.array_utils import byte_bounds
 
 from .errors import CompileError
 from .program import SETITEM, Array, Home, Instruction, Kind, Method, Place, Storage
+from .values import (
+    Copied,
+    Draw,
+    address,
+    as_view,
+    base_of,
+    equal,
+    lowered,
+    mapped,
+    mapped_traced,
+    results_in,
+    root_of,
+    same_view,
+    spread,
+    traced_in,
+)  # fmt: skip
 
 Traced: TypeAlias = Any
 """A `traced.Traced`, whose file is above this one."""
@@ -68,9 +84,7 @@ class Tape:
         """Take an array that somebody else holds: the same one each time."""
         if id(value) in self._known:
             return self._known[id(value)]
-        owner = value
-        while isinstance(owner.base, np.ndarray):
-            owner = owner.base
+        owner = root_of(value)
         storage = self._storages.setdefault(id(owner), Storage(Home.CAPTURED, owner))
         traced = self._outside(value, storage, label or self.labels.get(id(value), ""))
         traced.array.value = value
@@ -119,11 +133,11 @@ class Tape:
         if not any(True for _ in results_in(found)):
             return found
         results = list(results_in(found))
-        bases = {id(r): x for r in results if (x := _base(r, traced.values())) is not None}
+        bases = {id(r): x for r in results if (x := base_of(r, traced.values())) is not None}
         looks = len(bases) == len(results)
         if looks and found is results[0]:
             base = bases[id(found)]
-            if _same(found, base.value):
+            if same_view(found, base.value):
                 return self._wrapped(found, base.array)
             kind = Kind.VIEW
             if any(item is not base for item in traced.values()):
@@ -137,14 +151,14 @@ class Tape:
                 return self._made(value, Storage(Home.MADE))
             return self._made(value, (base.array if looks else self.read(base)).storage)
 
-        out = _mapped(found, made)
+        out = mapped(found, made)
         self.instructions.append(
             Instruction(
                 kind,
                 function,
                 lowered(args, lambda x: symbols[id(x)]),
                 lowered(params, lambda x: symbols[id(x)]),
-                _mapped_traced(out),
+                mapped_traced(out),
                 self._place(),
             )
         )
@@ -199,8 +213,8 @@ class Tape:
             if seen.tobytes() != value.tobytes():
                 value[...] = seen
                 raise CompileError(
-                    f"a compiled function writes to {label or 'an array'}, which is in a tuple: put "
-                    "it into a list, or make it an attribute or a variable"
+                    f"a compiled function writes to {label or 'an array'}, which is in a tuple: "
+                    "put it into a list, or make it an attribute or a variable"
                 )
 
     def expect(self, traced: Traced) -> None:
@@ -232,7 +246,7 @@ class Tape:
 
     def read(self, traced: Traced) -> Array:
         """Return what an array is now, after what was written to it."""
-        array = traced.array
+        array: Array = traced.array
         storage = array.storage
         if storage in self._private:
             return self._view_of(self._private[storage], traced)
@@ -295,12 +309,12 @@ class Tape:
         memory = self._memory[storage]
         if memory is not storage.owner:
             return
-        private = np.array(memory, order="K")  # type: ignore[call-overload]
+        private = np.array(memory, order="K")
         self._memory[storage] = private
         for reference in self._looking[storage]:
             traced = reference()
             if traced is not None and isinstance(traced.value, np.ndarray):
-                traced.value = _as_view(private, traced.value, _address(memory))
+                traced.value = as_view(private, traced.value, address(memory))
 
     def stores(self) -> list[tuple[Array, Array]]:
         """Return the arrays from outside that were written to, and what is in them at the end."""
@@ -337,8 +351,8 @@ class Tape:
         if storage.home is Home.MADE:
             if self._count[storage] > 1:
                 return False
-            root = _root(target.value)
-            if not _same(target.value, root):
+            root = root_of(target.value)
+            if not same_view(target.value, root):
                 return False
             target.array = new
             self._standing.setdefault(new.storage, {})[id(root)] = root, new
@@ -349,19 +363,19 @@ class Tape:
         if array not in stored and any(self._overlaps(t, target) for t in stored):
             return False
         stored[array] = new
-        self._starts[array] = _address(target.value) - _address(self._memory[storage])
+        self._starts[array] = address(target.value) - address(self._memory[storage])
         self._alive.append(target)
         return True
 
     def _row(self, function: Callable[..., Any], args: Any, params: Any, base: Traced) -> Traced:
         """Copy what a view shows that begins where a computed number says: `x[i]`."""
-        row = self.call(Kind.CALL, _Copied(function), args, params)
+        row = self.call(Kind.CALL, Copied(function), args, params)
         for storage in (row.array.storage, base.array.storage):
             self._rows.setdefault(storage, []).append(weakref.ref(row))
-        return row  # type: ignore[no-any-return]
+        return row
 
     def _check_rows(self, storage: Storage) -> None:
-        """Raise if a copy in place of a view would not see, or show, what is about to be written."""
+        """Raise if a copy in place of a view would miss what is about to be written."""
         if any(row() is not None for row in self._rows.get(storage, ())):
             raise CompileError(
                 "a compiled function writes to an array that it has a view of, at a place that is "
@@ -373,12 +387,12 @@ class Tape:
         """Before a write, give copies to those that only stand for the memory of the target."""
         storage = target.array.storage
         standing = self._standing.get(storage, {})
-        own = id(_root(target.value))
+        own = id(root_of(target.value))
         for key in [own] if own in standing else list(standing):
             root, array = standing.pop(key)
             copied = self._copy_of(array, root)
             for traced in self._alive_in(storage):
-                if isinstance(traced.value, np.ndarray) and _root(traced.value) is root:
+                if isinstance(traced.value, np.ndarray) and root_of(traced.value) is root:
                     self._rebase(traced, root, copied)
         for stored in self._stored.values():
             for array, new in stored.items():
@@ -387,8 +401,8 @@ class Tape:
 
     def _rebase(self, traced: Traced, root: Any, copied: Array) -> None:
         """Let an array look at the copy of its memory."""
-        whole = _same(traced.value, root)
-        offset = _address(traced.value) - _address(root)
+        whole = same_view(traced.value, root)
+        offset = address(traced.value) - address(root)
         traced.array = copied if whole else self._view_at(copied, traced.array, offset)
         self._looking.setdefault(copied.storage, []).append(weakref.ref(traced))
         self._count[copied.storage] = self._count.get(copied.storage, 0) + 1
@@ -396,7 +410,7 @@ class Tape:
     def _alive_in(self, storage: Storage) -> list[Traced]:
         """List the arrays that look at a storage."""
         found = (reference() for reference in self._looking.get(storage, ()))
-        return [traced for traced in found if traced is not None and traced.array.storage is storage]
+        return [t for t in found if t is not None and t.array.storage is storage]
 
     def _copy_of(self, array: Array, value: Any) -> Array:
         """Write down a copy of an array."""
@@ -437,13 +451,15 @@ class Tape:
         """Return what an array is within the copy of its memory."""
         memory = self._memory[traced.array.storage]
         if isinstance(traced.value, np.generic):
-            return traced.array
-        return self._view_at(private.array, traced.array, _address(traced.value) - _address(memory))
+            return traced.array  # type: ignore[no-any-return]
+        return self._view_at(private.array, traced.array, address(traced.value) - address(memory))
 
     def _view_at(self, memory: Array, like: Array, offset: int) -> Array:
         view = Array(like, memory.storage, like.label)
         args = (like.shape, like.dtype, memory, offset, like.strides)
-        self.instructions.append(Instruction(Kind.VIEW, MEMORY, args, out=view, place=self._place()))
+        self.instructions.append(
+            Instruction(Kind.VIEW, MEMORY, args, out=view, place=self._place())
+        )
         return view
 
     def _overlaps(self, target: Array, traced: Traced) -> bool:
@@ -459,7 +475,7 @@ class Tape:
 
     def _holds(self, target: Array, traced: Traced) -> bool:
         """Tell whether an array that was written to is the same part of its memory."""
-        return any(_same(traced.value, holder.value) for holder in self._holders(target))
+        return any(same_view(traced.value, holder.value) for holder in self._holders(target))
 
     def _inside(self, targets: list[Array], traced: Traced) -> Array | None:
         """Return an array as a part of the one value that was written over it, if it is one."""
@@ -470,135 +486,7 @@ class Tape:
         if len(targets) > 1 or not target.shape or not target.contiguous:
             return None
         low, high = byte_bounds(traced.value)
-        start = _address(self._memory[storage]) + self._starts[target]
+        start = address(self._memory[storage]) + self._starts[target]
         if low < start or high > start + target.nbytes:
             return None
-        return self._view_at(value, traced.array, _address(traced.value) - start)
-
-
-class _Copied:
-    """A function whose result is copied."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.__name__ = str(getattr(function, "name", "view")).strip("_")
-
-    def __call__(self, *args: Any, **params: Any) -> Any:
-        """Call it."""
-        return self.function(*args, **params).copy()
-
-
-class Draw:
-    """A method of a generator, as a function."""
-
-    def __init__(self, generator: Any, method: str) -> None:
-        self.generator = generator
-        self.method = method
-
-    def __call__(self, *args: Any, **params: Any) -> Any:
-        """Draw."""
-        return getattr(self.generator, self.method)(*args, **params)
-
-
-def spread(value: Any, shape: Any) -> Any:
-    """Return an array full of one number."""
-    return np.broadcast_to(value, shape).copy()
-
-
-def equal(value: Any, seen: Any) -> bool:
-    """Tell whether a value is what the recording saw; a NaN is a NaN."""
-    if isinstance(seen, np.ndarray):
-        return bool(np.array_equal(value, seen, equal_nan=seen.dtype.kind in "fc"))
-    return bool(value == seen or (value != value and seen != seen))
-
-
-def traced_in(tree: Any) -> Iterable[Any]:
-    """Yield the arrays in nested arguments, traced or not."""
-    if hasattr(tree, "tape") or (isinstance(tree, np.ndarray) and tree.dtype.kind != "O"):
-        yield tree
-    elif isinstance(tree, (tuple, list)):
-        for item in tree:
-            yield from traced_in(item)
-    elif isinstance(tree, dict):
-        for item in tree.values():
-            yield from traced_in(item)
-    elif isinstance(tree, slice):
-        yield from traced_in((tree.start, tree.stop, tree.step))
-
-
-def lowered(tree: Any, change: Callable[[Any], Any]) -> Any:
-    """Return nested arguments with something else in place of the arrays."""
-    if hasattr(tree, "tape") or (isinstance(tree, np.ndarray) and tree.dtype.kind != "O"):
-        return change(tree)
-    if isinstance(tree, (tuple, list)):
-        items = [lowered(item, change) for item in tree]
-        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
-    if isinstance(tree, dict):
-        return {key: lowered(item, change) for key, item in tree.items()}
-    return tree
-
-
-def results_in(found: Any) -> Iterable[Any]:
-    """Yield the arrays and NumPy scalars that a call returned."""
-    if isinstance(found, (np.ndarray, np.generic)):
-        yield found
-    elif isinstance(found, (tuple, list)):
-        for item in found:
-            yield from results_in(item)
-
-
-def _mapped(found: Any, change: Callable[[Any], Any]) -> Any:
-    """Return what a call returned, with something else in place of arrays."""
-    if isinstance(found, (np.ndarray, np.generic)):
-        return change(found)
-    if isinstance(found, (tuple, list)):
-        items = [_mapped(item, change) for item in found]
-        return type(found)(*items) if hasattr(found, "_fields") else type(found)(items)
-    return found
-
-
-def _mapped_traced(out: Any) -> Any:
-    """Return the symbols of what a call returned; a named tuple is a tuple."""
-    if hasattr(out, "tape"):
-        return out.array
-    return tuple(_mapped_traced(item) for item in out) if isinstance(out, (tuple, list)) else out
-
-
-def _base(result: Any, items: Iterable[Traced]) -> Traced | None:
-    """Return the argument whose memory a result looks at, if there is one."""
-    if not isinstance(result, np.ndarray):
-        return None
-    for item in items:
-        if isinstance(item.value, np.ndarray) and (
-            result is item.value
-            or (result.base is not None and np.may_share_memory(result, item.value))
-        ):
-            return item
-    return None
-
-
-def _root(value: Any) -> Any:
-    """Return the array that has the memory of another one."""
-    while isinstance(value.base, np.ndarray):
-        value = value.base
-    return value
-
-
-def _same(found: Any, value: Any) -> bool:
-    """Tell whether a view shows the same elements in the same way."""
-    return (
-        isinstance(found, np.ndarray)
-        and _address(found) == _address(value)
-        and (found.shape, found.strides, found.dtype) == (value.shape, value.strides, value.dtype)
-    )
-
-
-def _address(array: Any) -> int:
-    """Return where an array starts."""
-    return int(array.__array_interface__["data"][0])
-
-
-def _as_view(private: Any, like: Any, start: int) -> Any:
-    """Return the view of a copy that another array is of the original."""
-    flat = np.ravel(private, "K")
-    return np.ndarray(like.shape, like.dtype, flat, _address(like) - start, like.strides)
+        return self._view_at(value, traced.array, address(traced.value) - start)

@@ -21,7 +21,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from .._typing import Shape
 from .errors import CompileError, NotNowError
 from .program import GETITEM, Array, Instruction, Kind, Method
-from .tape import Tape, equal
+from .tape import Tape
+from .values import equal
 
 _ABOUT: Final = {
     np.shape, np.ndim, np.size, np.iscomplexobj, np.isrealobj, np.result_type, np.can_cast,
@@ -38,9 +39,16 @@ _REDUCTIONS: Final[dict[Any, np.ufunc]] = {
 _BY_NAME: Final = {f.__name__: ufunc for f, ufunc in _REDUCTIONS.items()}
 _IN_PLACE: Final = {"fill", "partition", "put", "sort"}
 _LEAKS: Final = {"dump", "dumps", "item", "tobytes", "tofile", "tolist"}
-_METHODS: Final = {
-    name for name in dir(np.ndarray) if not name.startswith("_") and callable(getattr(np.ndarray, name))
-} - _IN_PLACE - _LEAKS - {"resize", "setfield", "setflags", "byteswap", "to_device"}
+_METHODS: Final = (
+    {
+        name
+        for name in dir(np.ndarray)
+        if not name.startswith("_") and callable(getattr(np.ndarray, name))
+    }
+    - _IN_PLACE
+    - _LEAKS
+    - {"resize", "setfield", "setflags", "byteswap", "to_device"}
+)
 _VIEWS: Final = {"T", "mT", "real", "imag"}
 _ABOUT_MEMORY: Final = {"base", "flags", "itemsize", "nbytes", "strides", "device"}
 
@@ -140,7 +148,9 @@ class Traced(NDArrayOperatorsMixin):
             target, *rest = args
             self.tape.write_by(function, self.tape.target(target), tuple(rest), params)
             return None
-        out = params.pop("out", None) if isinstance(params.get("out"), (Traced, np.ndarray)) else None
+        out = (
+            params.pop("out", None) if isinstance(params.get("out"), (Traced, np.ndarray)) else None
+        )
         found = self._called(function, args, params)
         return found if out is None else self._given((out,), found)
 
@@ -189,7 +199,9 @@ class Traced(NDArrayOperatorsMixin):
         if name in _IN_PLACE:
             return lambda *args, **params: self.tape.write_by(Method(name), self, args, params)
         if name in _LEAKS:
-            return lambda *args: self._seen(f".{name}()", lambda x: getattr(np.asarray(x), name)(*args))
+            return lambda *args: self._seen(
+                f".{name}()", lambda x: getattr(np.asarray(x), name)(*args)
+            )
         raise AttributeError(f"an array of a recording has no {name!r}")
 
     def _method(self, name: str, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
