@@ -303,7 +303,7 @@ def test_values_and_arrays_that_are_held_among_small_parameters():
     for k in range(5):
         give(ours, k)
         optimizer.step()
-    assert optimizer.sizes == [5] * 5
+    assert optimizer.sizes == [5]  # planned once, for all of them together
     assert isinstance(ours[1].data, np.float64)
     for p, x in zip(ours, ([1.0], 2.0, [1.0, 2.0], 3.0), strict=True):
         np.testing.assert_array_equal(

@@ -6,6 +6,7 @@ Floor: compiler.  It knows modules and optimisers by what they offer, since thei
 from __future__ import annotations
 
 import contextlib
+import sys
 import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from ..handle import Handle
+from ..handle import NUMBER_KINDS, Handle
 
 _LIMIT = 100_000
 _CLOSED = ("builtins", "numpy", __name__.rpartition(".")[0])
 """Modules whose objects are not looked into: NumPy's, and what the compiler itself has made."""
 _LIBRARIES = tuple(str(Path(path).parent) + "/" for path in (str(Path(__file__).parent), np.__file__))
 _ATOMS = (str, bytes, type, types.ModuleType, np.dtype, np.generic, np.random.BitGenerator)
-_NUMBERS = (bool, int, float, complex, str, type(None))
+_NUMBERS = (bool, int, float, complex, str, np.generic, type(None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,9 @@ class Spot:
     def put(self, value: Any) -> None:
         """Let it refer to something else."""
         if self.read == "attribute":
-            setattr(self.holder, self.key, value)
+            # Also where the class forbids it: the same array is put back after the recording.
+            kind = type if isinstance(self.holder, type) else object
+            kind.__setattr__(self.holder, self.key, value)
         elif self.read == "cell":
             self.holder.cell_contents = value
         else:
@@ -73,6 +76,8 @@ class Reach:
     """What was found."""
 
     tensors: list[tuple[Handle, str]] = field(default_factory=list)
+    holders: list[tuple[Handle, Any]] = field(default_factory=list)
+    """What holds each tensor, once for each place."""
     arrays: list[tuple[Spot, str]] = field(default_factory=list)
     generators: list[np.random.Generator] = field(default_factory=list)
     spots: list[Spot] = field(default_factory=list)
@@ -83,6 +88,8 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
     """Walk from a function and its arguments through all that it refers to."""
     reach = Reach()
     seen: dict[int, Any] = {}
+    parts: set[int] = set()
+    """What is a module, or below one: its numbers are watched."""
     names: dict[int, str] = {}
     stack: list[tuple[Any, str, Spot | None]] = [(function, "", None), (arguments, "", None)]
     while stack and len(seen) < _LIMIT:
@@ -90,9 +97,11 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
         if isinstance(item, (*_ATOMS, *_NUMBERS)):
             continue
         if isinstance(item, np.ndarray):
-            if spot is not None:
+            if spot is not None and item.dtype.kind in NUMBER_KINDS:
                 reach.arrays.append((spot, label))
             continue
+        if isinstance(item, Handle):
+            reach.holders.append((item, None if spot is None else spot.holder))
         if spot is not None and spot.read in ("cell", "item") and not _grows(item):
             reach.spots.append(spot)
         if id(item) in seen:
@@ -105,8 +114,13 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
         elif isinstance(item, np.random.Generator):
             reach.generators.append(item)
         else:
-            stack += [*_below(item, label)][::-1]
-            reach.spots += _watched(item)
+            below = [*_below(item, label)]
+            stack += below[::-1]
+            if hasattr(type(item), "named_parameters") or id(item) in parts:
+                parts.update(id(part) for part, _, where in below if _is_part(part, where))
+                reach.spots += _numbers(item)
+            else:
+                reach.spots += _watched(item)
     reach.tensors = [(tensor, names.get(id(tensor), label)) for tensor, label in reach.tensors]
     return reach
 
@@ -116,8 +130,34 @@ def _grows(item: Any) -> bool:
     return isinstance(item, (dict, list))
 
 
+def _is_part(item: Any, spot: Spot | None) -> bool:
+    """Tell whether something belongs to what refers to it: no function does."""
+    return spot is not None and (isinstance(item, (dict, list)) or hasattr(item, "__dict__"))
+
+
+def _numbers(item: Any) -> list[Spot]:
+    """Return what of a module, or of what is below it, has to stay the same."""
+    if isinstance(item, list):
+        return [Spot("items", item, None, list(item))]
+    values = item if isinstance(item, dict) else getattr(item, "__dict__", {})
+    if isinstance(values, types.MappingProxyType):
+        return []
+    found = _all_or_each(values, lambda key: isinstance(values[key], _NUMBERS))
+    if hasattr(type(item), "named_parameters") and "training" not in values:
+        found.append(Spot("attribute", item, "training", item.training))
+    return found
+
+
+def _all_or_each(values: Any, also: Callable[[Any], bool]) -> list[Spot]:
+    """Return the values of a dict; where some names are private, the others and some of these."""
+    keys = [key for key in values if not str(key).startswith("_") or also(key)]
+    if len(keys) == len(values):
+        return [Spot("values", values, None, list(values.values()))]
+    return [Spot("item", values, key, values[key]) for key in keys]
+
+
 def _watched(item: Any) -> list[Spot]:
-    """Return what of an object has to stay the same: all of a module and of an optimiser."""
+    """Return what of an object has to stay the same: all of an optimiser that is public."""
     if isinstance(item, (list, tuple)):
         return [Spot("items", item, None, list(item))] if _holds_parts(item) else []
     if isinstance(item, dict):
@@ -125,17 +165,7 @@ def _watched(item: Any) -> list[Spot]:
     kind = type(item)
     if isinstance(item, type) or not hasattr(item, "__dict__"):
         return []
-    found = []
-    if hasattr(kind, "named_parameters") or hasattr(kind, "load_state_dict"):
-        values = vars(item)
-        public = [key for key in values if not key.startswith("_")]
-        if len(public) == len(values):
-            found.append(Spot("values", values, None, list(values.values())))
-        else:
-            found += [Spot("item", values, key, values[key]) for key in public]
-    if hasattr(kind, "named_parameters") and "training" not in vars(item):
-        found.append(Spot("attribute", item, "training", item.training))
-    return found
+    return _all_or_each(vars(item), lambda key: False) if hasattr(kind, "load_state_dict") else []
 
 
 def _holds_parts(items: Iterable[Any]) -> bool:

@@ -29,7 +29,7 @@ class Guard:
             self._names.new(own)
         self._tests: list[str] = []
         self._free: list[str] = []
-        self._counted: list[tuple[str, Any]] = []
+        self._counted: list[str] = []
         self._names.bound |= {"OTHER": OTHER, "ndarray": np.ndarray, "refs": sys.getrefcount}
 
     def _name(self, thing: Any, hint: str) -> str:
@@ -65,7 +65,7 @@ class Guard:
         name = self._name(array, "kept")
         held = "" if leaf is None else f" - ({self._name(leaf, 'leaf')}.grad is {name})"
         self._free.append(f"refs({name}){held} <= count_{name}")
-        self._counted.append((f"count_{name}", array))
+        self._counted.append(name)
 
     def written(
         self,
@@ -78,11 +78,11 @@ class Guard:
         """Write `enter(args)`, which runs the step, and `free()`, which tests the readable arrays.
 
         `given` are the arguments of the recording; None, or with others than arrays and numbers
-        among them, no call is entered in this fast way.
+        among them, no call is entered in this fast way.  Nobody but the step may hold the readable
+        arrays now.
         """
-        for name, array in self._counted:
-            # Less what this loop holds; who else holds it now is part of the step.
-            self._names.bound[name] = sys.getrefcount(array) - 2
+        bound = self._names.bound
+        bound |= {f"count_{name}": sys.getrefcount(bound[name]) for name in self._counted}
         tests = self._arguments(given)
         names = [f"x{i}" for i in range(len(given or ()))]
         arrays = [n for n, x in zip(names, given or (), strict=True) if hasattr(x, "dtype")]

@@ -216,11 +216,15 @@ class Program:
                 array = new[array]
             return array
 
-        # The views of what is replaced look at other memory now.
-        moved = {old.storage: change(old).storage for old in new}
+        # The views of what is replaced look at other memory now; but not what a replaced view was
+        # a view of.
+        views = {out for i in self.instructions if i.kind is Kind.VIEW for out in i.outputs}
+        pairs = ((old.storage, change(old).storage) for old in new if old not in views)
+        moved = {old: storage for old, storage in pairs if old is not storage}
         for instruction in instructions:
             for out in instruction.outputs:
-                out.storage = moved.get(out.storage, out.storage)
+                while out.storage in moved:
+                    out.storage = moved[out.storage]
         return Program(
             [i.with_inputs(change) for i in instructions],
             self.arguments,

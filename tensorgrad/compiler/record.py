@@ -97,9 +97,15 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, records: bool) 
             recorder.check_draws()
             return recorder.recording(found)
     finally:
+        recorder.tape.close()
         _modes.reset(token)
         for generator, state in zip(recorder.generators, states, strict=True):
             generator.bit_generator.state = state
+
+
+def _shape_of(tree: Any) -> Any:
+    """Return nested results without their leaves."""
+    return rebuild(tree, iter([0] * len(flatten(tree, ""))))
 
 
 class Recorder(Watcher):
@@ -119,6 +125,8 @@ class Recorder(Watcher):
         self.tensors: dict[int, tuple[Handle, str]] = {}
         self.fetched: list[Spot] = []
         self.inputs: list[Array] = []
+        self.looked_up: list[Array] = []
+        """What is found in the places of `fetched`; in a program behind what the caller gives."""
         self.given_list: list[Handle] = []
         self.given_arrays: set[int] = set()
         self.swaps: list[tuple[Spot, Traced]] = []
@@ -185,8 +193,7 @@ class Recorder(Watcher):
             traced = self.tape.capture(data, label)
         else:
             traced = self.tape.argument(data, label)
-            self.fetched.append(Spot("attribute", tensor, "_data", None))
-            self.inputs.append(traced.array)
+            self._look_up(Spot("attribute", tensor, "_data", None), traced)
         self.handles.append((tensor, data, traced))
         tensor._data = traced
         leaf = tensor._leaf()
@@ -279,8 +286,7 @@ class Recorder(Watcher):
         spots = list(self.reach.spots)
         for leaf, state in self.leaves.items():
             if state.traced is not None and "grad" in state.read:
-                self.fetched.append(Spot("attribute", leaf, "grad", None))
-                self.inputs.append(state.traced.array)
+                self._look_up(Spot("attribute", leaf, "grad", None), state.traced)
             if id(state.tensor) not in self.given_tensors:
                 spots += state.spots(leaf)
             sets += state.changes(leaf, self.tape)
@@ -310,14 +316,14 @@ class Recorder(Watcher):
         stores = self.tape.stores()
         program = Program(
             self.tape.instructions,
-            self.inputs,
+            self.inputs + self.looked_up,
             [a for a in self.tape.captured if a.storage.home is Home.CAPTURED],
             stores,
             [r.array for r in results if r.array is not None] + rebound,
             kept,
         )
         return Recording(
-            program, self.fetched, found, results,
+            program, self.fetched, _shape_of(found), results,
             [(leaf, s.tensor, s.label) for leaf, s in self.leaves.items()],
             [leaf for leaf in (t._node for t in self.given_list) if isinstance(leaf, Leaf)],
             [(t, t._node) for t, _, _ in self.handles if id(t) not in self.given_tensors],
@@ -328,8 +334,11 @@ class Recorder(Watcher):
         """Look a captured array up at each call, since each call puts another one there."""
         traced.array.storage.home = Home.ARGUMENT
         traced.array.value = None
+        self._look_up(spot, traced)
+
+    def _look_up(self, spot: Spot, traced: Traced) -> None:
         self.fetched.append(spot)
-        self.inputs.append(traced.array)
+        self.looked_up.append(traced.array)
 
     def _origins(self) -> dict[Array, Spot]:
         """Return where each captured array was found."""

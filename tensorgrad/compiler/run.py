@@ -198,8 +198,9 @@ class _Entry:
                 guard.array(origin, data)
         for tensor, node in self.recording.tensors:
             guard.tensor(tensor, node)
-        for array, leaf in zip(kept, self._code.leaves, strict=True):
-            guard.readable(array, leaf)
+        for i, leaf in enumerate(self._code.leaves):
+            guard.readable(kept[i], leaf)
+        del kept  # references are counted from here on
         self._step = step
         self.fast, self._free = guard.written(step, self._lock, self._given, self.recording.fetched, self._wrapped)
 

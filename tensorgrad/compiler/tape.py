@@ -74,6 +74,19 @@ class Tape:
         self._rows: dict[Storage, list[weakref.ref[Traced]]] = {}
         """Copies of views, by their own memory and by that which they would look at."""
 
+    def close(self) -> None:
+        """End the recording: let go of its values, which would wait for the cyclic collector."""
+        for storage in self._memory:
+            if storage.home is Home.ARGUMENT:
+                storage.owner = None
+        self.__dict__.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        raise CompileError(
+            "this array belongs to the recording of a compiled function, which has ended: return "
+            "it from the function to look at it"
+        )
+
     # --- what comes in ----------------------------------------------------------------------------
 
     def argument(self, value: Any, label: str) -> Traced:

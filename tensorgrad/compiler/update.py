@@ -36,7 +36,7 @@ class PlannedUpdate:
         tape = Tape(Traced, lambda: Place(Phase.UPDATE))
         arrays = {"param": param, "grad": grad, "lr": lr} | state
         traced = {name: tape.capture(array, name) for name, array in arrays.items()}
-        self._names = {traced[name].array: name for name in arrays}
+        names = {traced[name].array: name for name in arrays}
         with np.errstate(all="ignore"):
             new, new_state = rule(
                 traced["param"], traced["grad"], {name: traced[name] for name in state}, traced["lr"]
@@ -46,16 +46,17 @@ class PlannedUpdate:
                 traced[name][...] = new_state[name]
         program = Program(tape.instructions, [], tape.captured, tape.stores(), [], [])
         recording = Recording(program)
+        tape.close()
         large = math.prod(param.shape) >= _LARGE
-        self._plan = planned(recording, threads=2 if large else 1, loops=large)
-        code = emit(recording, self._plan, atomic=False)
-        self.source = code.source
+        plan = planned(recording, threads=2 if large else 1, loops=large)
+        code = emit(recording, plan, atomic=False)
         exec(compile(code.source, "<update>", "exec"), code.bound)
         self._prepare = code.bound["prepare"]
+        # The names alone: the arrays of the recording may be large, and are somebody else's.
+        self._names = [names[array] for array in plan.program.captured]
 
     def bind(self, param: Array, grad: Array, state: State, lr: Array) -> Callable[[], Any]:
         """Return the step over these arrays."""
         arrays = {"param": param, "grad": grad, "lr": lr} | state
-        captured = [arrays[self._names[array]] for array in self._plan.program.captured]
-        step: Callable[[], Any] = self._prepare(*captured)[0]
+        step: Callable[[], Any] = self._prepare(*(arrays[name] for name in self._names))[0]
         return step

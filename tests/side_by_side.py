@@ -1,0 +1,63 @@
+"""The same story told twice, eagerly and compiled: what it shows on the way is equal to the bit."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+
+import tensorgrad as tg
+
+Story: TypeAlias = Callable[[Callable[..., Any]], Iterator[Any]]
+"""Compiles its functions with what it is given, and yields what can be seen on the way."""
+
+
+class Counted:
+    """`tg.compile`, which counts how often Python runs the functions."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Compile a function."""
+
+        @functools.wraps(function)
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.runs += 1
+            return function(*args, **kwargs)
+
+        return tg.compile(counted)
+
+
+def told_twice(story: Story, runs: int | None = None) -> None:
+    """Compare both ways; `runs` is how often Python runs the compiled functions of the story."""
+    compiled = Counted()
+    expected = [seen(shown) for shown in story(lambda function: function)]
+    got = [seen(shown) for shown in story(compiled)]
+    assert len(got) == len(expected) > 0
+    for i, (one, other) in enumerate(zip(got, expected, strict=True)):
+        assert one == other, f"what is shown at {i}"
+    assert runs in (None, compiled.runs)
+
+
+def seen(shown: Any) -> Any:
+    """Return what can be seen of a value, to be compared; arrays by their bits."""
+    if isinstance(shown, tg.Tensor):
+        grad = seen(shown.grad) if shown.is_leaf and shown.requires_grad else None
+        has_grad = shown.has_grad if shown.is_leaf else None
+        return type(shown), seen(shown.data), shown.requires_grad, has_grad, grad
+    if isinstance(shown, np.ndarray):
+        return "array", shown.dtype, shown.shape, shown.tobytes()
+    if isinstance(shown, np.generic):
+        return type(shown), shown.tobytes()
+    if isinstance(shown, (tuple, list)):
+        return type(shown), [seen(item) for item in shown]
+    if isinstance(shown, dict):
+        return {key: seen(item) for key, item in shown.items()}
+    if isinstance(shown, (tg.nn.Module, tg.optim.Optimizer)):
+        return seen(shown.state_dict())
+    if isinstance(shown, np.random.Generator):
+        return seen(shown.bit_generator.state)
+    return type(shown), shown
