@@ -4,6 +4,7 @@ The public names, nothing else.
 """
 
 from . import data, debug, nn, numpy, optim, scalar, viz
+from .compiler import CompileError, compile
 from .creation import (
     arange,
     eye,
@@ -20,7 +21,6 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .compiler import CompileError, compile
 from .debug import AnomalyError, detect_anomaly
 from .graph import enable_grad, is_grad_enabled, no_grad
 from .numpy_api import (

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.optim import SGD
 from tensorgrad.interrupts import uninterrupted
+from tensorgrad.optim import SGD
 
 
 class Interrupted(SGD):

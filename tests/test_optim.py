@@ -9,7 +9,6 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.optim import SGD, Adam, AdamW
-from tensorgrad.optim import optimizer as base
 
 # Name of the class, and its arguments: the same for us and for PyTorch.
 RULES = [

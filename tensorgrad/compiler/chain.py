@@ -1,6 +1,6 @@
 """Chain: elementwise operations over one shape, to be run together.
 
-Floor: compiler; imports NumPy alone.  `blocks` runs a chain as NumPy, `loops` as one generated loop.
+Floor: compiler; imports NumPy alone.  `blocks` runs a chain as NumPy, `loops` as a generated loop.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def ordered(program: Program) -> Ordered:
     }
     while True:
         commit = _behind(program, candidates)
-        bad = _read_too_late(program, candidates, commit)
+        bad = _read_too_late(candidates, commit)
         if any(i.kind not in SAFE for i in commit):
             bad = set(candidates)
         if not bad:
@@ -66,7 +66,8 @@ def _fits(target: Array, value: Array, maker: Instruction | None) -> bool:
         and bool(target.shape)
         and target.storage.home is Home.CAPTURED
         and not value.storage.written
-        and (target.shape, target.dtype, target.strides) == (value.shape, value.dtype, value.strides)
+        and (target.shape, target.dtype, target.strides)
+        == (value.shape, value.dtype, value.strides)
     )
 
 
@@ -82,9 +83,7 @@ def _behind(program: Program, candidates: dict[Array, Array]) -> list[Instructio
     return late
 
 
-def _read_too_late(
-    program: Program, candidates: dict[Array, Array], commit: list[Instruction]
-) -> set[Array]:
+def _read_too_late(candidates: dict[Array, Array], commit: list[Instruction]) -> set[Array]:
     """Return the values that would be stored before somebody has read what was there."""
     bad = set()
     for value, target in candidates.items():

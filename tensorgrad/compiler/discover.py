@@ -16,11 +16,15 @@ from typing import Any
 import numpy as np
 
 from ..handle import NUMBER_KINDS, Handle
+from .errors import CompileError
 
 _LIMIT = 100_000
 _CLOSED = ("builtins", "numpy", __name__.rpartition(".")[0])
 """Modules whose objects are not looked into: NumPy's, and what the compiler itself has made."""
-_LIBRARIES = tuple(str(Path(path).parent) + "/" for path in (str(Path(__file__).parent), np.__file__))
+_OWN = __name__.partition(".")[0]
+_LIBRARIES = tuple(
+    str(Path(path).parent) + "/" for path in (str(Path(__file__).parent), np.__file__)
+)
 _ATOMS = (str, bytes, type, types.ModuleType, np.dtype, np.generic, np.random.BitGenerator)
 _NUMBERS = (bool, int, float, complex, str, np.generic, type(None))
 
@@ -125,33 +129,59 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
     return reach
 
 
+def check_numbers(spots: Iterable[Spot]) -> None:
+    """Raise if the function has changed a number that it depends on; put it back before."""
+    for spot in spots:
+        if not isinstance(spot.holder, (dict, list)):
+            continue
+        every = spot.read in ("values", "items")
+        items = spot.holder if every else {spot.key: spot.current()}
+        now = items if isinstance(items, dict) else dict(enumerate(items))
+        for (key, new), number in zip(now.items(), spot.found if every else [spot.found]):  # noqa: B905 - may have grown
+            if type(new) is type(number) in (int, float, complex) and repr(new) != repr(number):
+                spot.holder[key] = number
+                raise CompileError(
+                    f"a compiled function changes {key!r} of a module from {number!r} to {new!r}, "
+                    "which it would do when it is recorded and not at each call: make it an array, "
+                    f"as in self.{key} = np.array({number!r}), or change it outside"
+                )
+
+
+def containers(tree: Any) -> set[int]:
+    """Return the ids of the tuples, lists and dicts of a tree."""
+    if not isinstance(tree, (tuple, list, dict)):
+        return set()
+    parts = tree.values() if isinstance(tree, dict) else tree
+    return {id(tree)}.union(*map(containers, parts))
+
+
 def _grows(item: Any) -> bool:
     """Tell whether an object is a container, which is watched by itself."""
     return isinstance(item, (dict, list))
 
 
 def _is_part(item: Any, spot: Spot | None) -> bool:
-    """Tell whether something belongs to what refers to it: no function does."""
-    return spot is not None and (isinstance(item, (dict, list)) or hasattr(item, "__dict__"))
+    """Tell whether something belongs to the module that refers to it, as its settings do."""
+    own = isinstance(item, (dict, list, tuple)) or type(item).__module__.partition(".")[0] != _OWN
+    return spot is not None and own
 
 
 def _numbers(item: Any) -> list[Spot]:
     """Return what of a module, or of what is below it, has to stay the same."""
-    if isinstance(item, list):
-        return [Spot("items", item, None, list(item))]
+    if isinstance(item, (list, tuple)):
+        return [Spot("items", item, None, list(item))] if isinstance(item, list) else []
     values = item if isinstance(item, dict) else getattr(item, "__dict__", {})
-    if isinstance(values, types.MappingProxyType):
-        return []
-    found = _all_or_each(values, lambda key: isinstance(values[key], _NUMBERS))
+    found = _all_or_each(values, _NUMBERS)
     if hasattr(type(item), "named_parameters") and "training" not in values:
         found.append(Spot("attribute", item, "training", item.training))
     return found
 
 
-def _all_or_each(values: Any, also: Callable[[Any], bool]) -> list[Spot]:
-    """Return the values of a dict; where some names are private, the others and some of these."""
-    keys = [key for key in values if not str(key).startswith("_") or also(key)]
-    if len(keys) == len(values):
+def _all_or_each(values: Any, private: tuple[type, ...] = ()) -> list[Spot]:
+    """Return the values of a dict; without arrays, and private ones of some types only."""
+    seen = [key for key, value in values.items() if not isinstance(value, np.ndarray)]
+    keys = [key for key in seen if isinstance(values[key], private) or not str(key).startswith("_")]
+    if keys and len(keys) == len(values):  # one test is faster than many
         return [Spot("values", values, None, list(values.values()))]
     return [Spot("item", values, key, values[key]) for key in keys]
 
@@ -161,11 +191,13 @@ def _watched(item: Any) -> list[Spot]:
     if isinstance(item, (list, tuple)):
         return [Spot("items", item, None, list(item))] if _holds_parts(item) else []
     if isinstance(item, dict):
-        return [Spot("values", item, None, list(item.values()))] if _holds_parts(item.values()) else []
+        return (
+            [Spot("values", item, None, list(item.values()))] if _holds_parts(item.values()) else []
+        )
     kind = type(item)
     if isinstance(item, type) or not hasattr(item, "__dict__"):
         return []
-    return _all_or_each(vars(item), lambda key: False) if hasattr(kind, "load_state_dict") else []
+    return _all_or_each(vars(item)) if hasattr(kind, "load_state_dict") else []
 
 
 def _holds_parts(items: Iterable[Any]) -> bool:
@@ -198,13 +230,27 @@ def _below(item: Any, label: str) -> Iterator[_Entry]:
             yield value, _joined(label, i), Spot("item", item, i, value)
     elif hasattr(item, "__wrapped__") and callable(item):
         yield item.__wrapped__, label, None
-    elif hasattr(item, "__dict__") and not type(item).__module__.startswith(_CLOSED):
-        for key, value in vars(item).items():
+    elif not type(item).__module__.startswith(_CLOSED):
+        for key, value in getattr(item, "__dict__", {}).items():
             yield value, _joined(label, key), Spot("item", vars(item), key, value)
+        for kind in type(item).__mro__:
+            for key, value in _slots(kind, item):
+                yield value, _joined(label, key), Spot("attribute", item, key, value)
+            if not kind.__module__.startswith((_OWN, *_CLOSED)):
+                yield from _arrays_of(kind, vars(kind))
+                yield from ((method, "", None) for method in _methods(kind))
         for name in ("forward", "__call__", "step"):
             method = getattr(type(item), name, None)
             if isinstance(method, types.FunctionType):
                 yield method, "", None
+
+
+def _methods(kind: type) -> Iterator[types.FunctionType]:
+    """Yield the functions in a class, those of its properties included."""
+    for value in vars(kind).values():
+        for method in (value, getattr(value, "__func__", None), getattr(value, "fget", None)):
+            if isinstance(method, types.FunctionType):
+                yield method
 
 
 def _of_function(item: Any) -> Iterator[_Entry]:
@@ -214,18 +260,56 @@ def _of_function(item: Any) -> Iterator[_Entry]:
         item = item.__func__
     for value in (item.__defaults__ or ()) + tuple((item.__kwdefaults__ or {}).values()):
         yield value, "", None
+    names = dict.fromkeys(_names(item.__code__))
     for name, cell in zip(item.__code__.co_freevars, item.__closure__ or (), strict=True):
         try:
             value = cell.cell_contents
         except ValueError:  # a variable that has no value yet
             continue
         yield value, _variable(name, value), Spot("cell", cell, name, value)
+        yield from _of_namespace(value, names)
     if item.__code__.co_filename.startswith(_LIBRARIES):
         return  # the globals of libraries are no user's data
-    for name in _names(item.__code__):
+    for name in names:
         if name in item.__globals__:
             value = item.__globals__[name]
             yield value, _variable(name, value), Spot("item", item.__globals__, name, value)
+            yield from _of_namespace(value, names)
+
+
+def _of_namespace(item: Any, names: Iterable[str]) -> Iterator[_Entry]:
+    """Yield what a function may use of a module of Python or of a class, by the names in it."""
+    if isinstance(item, types.ModuleType) and _is_users(item):
+        values = vars(item)
+        for name in names:
+            if name in values:
+                value = values[name]
+                yield value, _variable(name, value), Spot("item", values, name, value)
+    elif isinstance(item, type) and not item.__module__.startswith((_OWN, *_CLOSED)):
+        yield from _arrays_of(item, [name for name in names if name in vars(item)])
+
+
+def _arrays_of(kind: type, names: Iterable[str]) -> Iterator[_Entry]:
+    """Yield the arrays, tensors and generators among the attributes of a class."""
+    for name in names:
+        value = vars(kind)[name]
+        if isinstance(value, (np.ndarray, Handle, np.random.Generator)):
+            yield value, name, Spot("attribute", kind, name, value)
+
+
+def _slots(kind: type, item: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes of an object for which its class has a slot."""
+    for name, slot in vars(kind).items():
+        if isinstance(slot, types.MemberDescriptorType):
+            with contextlib.suppress(AttributeError):  # a slot that has no value yet
+                yield name, slot.__get__(item)
+
+
+def _is_users(module: types.ModuleType) -> bool:
+    """Tell whether a module of Python is the user's own, not a library's."""
+    name, file = module.__name__.partition(".")[0], getattr(module, "__file__", None) or ""
+    library = "site-packages" in file or file.startswith(_LIBRARIES)
+    return not library and name not in sys.stdlib_module_names
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Emit: writes a program as straight-line Python over NumPy.
 
-Floor: compiler, above `memory` and `names`.  The text has one function, `prepare`, which takes what
+Floor: compiler, above `buffers`.  The text has one function, `prepare`, which takes what
 is captured, makes the buffers and resolves the views once, and returns `step`.
 """
 
@@ -17,6 +17,7 @@ from ..graph import clock
 from ..interrupts import uninterrupted
 from . import threads
 from .arithmetic import dtype_of_numbers
+from .buffers import Buffers
 from .chain import Literal
 from .names import Names, hint, symbol
 from .plan import Plan
@@ -39,7 +40,7 @@ class Code:
     bound: dict[str, Any]
     """What the names in it stand for."""
     leaves: list[Any]
-    """Of each array that `prepare` returns beside `step`, the leaf whose gradient it is, or None."""
+    """Of each array that `prepare` returns beside `step`, whose gradient it is, or None."""
     kernels: list[str]
     """The text of the loops that it calls."""
 
@@ -57,13 +58,10 @@ class _Writer:
         self.atomic = atomic
         self.program, self.order, self.memory = plan.program, plan.order, plan.memory
         self.names = Names()
-        self.prepared: list[str] = []
+        self.arrays = Buffers(self.names, plan.memory, self._line)
         self.lines: list[str] = []
         self.indent = 2
         self.names.bound["MISSED"] = MISSED
-        self._pools: dict[int, str] = {}
-        self._made: set[Array] = set()
-        self._numbers: set[Array] = set()
         self._place: tuple[Any, ...] = ()
         self._errstate: Any = None
         self.runners = plan.runners
@@ -94,7 +92,7 @@ class _Writer:
         self._line(f"return {self._tuple(results)}")
         head = [
             f"def prepare({', '.join(captured)}):",
-            *self.prepared,
+            *self.arrays.prepared,
             "",
             f"    def step({', '.join(arguments)}):",
         ]
@@ -130,83 +128,19 @@ class _Writer:
     def _tuple(items: Sequence[str]) -> str:
         return f"({', '.join(items)},)" if items else "()"
 
-    def _line(self, text: str, neutral: bool = False) -> None:
-        del neutral
+    def _line(self, text: str) -> None:
         self.lines.append("    " * (self.indent + (self._errstate is not None)) + text)
-
-    # --- arrays -----------------------------------------------------------------------------------
-
-    def read(self, array: Array) -> str:
-        """Return the name of an array that is about to be read."""
-        home = array.storage.home
-        if home is Home.CONSTANT:
-            return self._constant(array)
-        if home is Home.CAPTURED and not array.shape and array.value is not None:
-            return self._number(array)
-        return self.names.of(array)
-
-    def _constant(self, array: Array) -> str:
-        if array.shape:
-            return self.names.bind(array.value, array.label or "constant")
-        value = array.value[()]
-        return self.names.bind(array.value, "number") if value is None else self._scalar(array, value)
-
-    def _scalar(self, array: Array, value: Any) -> str:
-        """Bind a constant as a NumPy scalar."""
-        name = self.names.of(array, "number")
-        self.names.bound[name] = value
-        return name
-
-    def _number(self, array: Array) -> str:
-        """Read a captured number once, at its first use."""
-        name = f"{self.names.of(array)}_now"
-        if array not in self._numbers:
-            self._numbers.add(array)
-            self._line(f"{name} = {self.names.of(array)}[()]")
-        return name
-
-    def _buffer(self, array: Array, suggestion: str) -> str:
-        """Make an array of fixed memory, once, and return its name."""
-        name = self.names.of(array, suggestion)
-        if array in self._made:
-            return name
-        self._made.add(array)
-        storage = array.storage
-        if storage in self.memory.stored_in:
-            self.names.same(array, self.memory.stored_in[storage])
-            return self.names.of(array)
-        shape, dtype = array.shape, f"np.{array.dtype.name}"
-        if storage in self.memory.part_of:
-            joined, start = self.memory.part_of[storage]
-            whole = self._buffer(joined, "joined")
-            part = f"{whole}[{start}:{start + array.size}]"
-            self._prepare(f"{name} = {part}" + (f".reshape({shape})" if len(shape) != 1 else ""))
-            return name
-        pool = self._pools.setdefault(self.memory.pool_of[storage], "")
-        if not pool and array.contiguous:
-            self._pools[self.memory.pool_of[storage]] = name
-            self._prepare(f"{name} = np.empty({shape}, {dtype})")
-            return name
-        if not pool:
-            pool = self._pools[self.memory.pool_of[storage]] = self.names.new("memory")
-            self._prepare(f"{pool} = np.empty({array.nbytes}, np.uint8)")
-        strides = "" if array.contiguous else f", 0, {array.strides}"
-        self._prepare(f"{name} = np.ndarray({shape}, {dtype}, {pool}{strides})")
-        return name
-
-    def _prepare(self, text: str) -> None:
-        self.prepared.append(f"    {text}")
 
     def _returned(self, array: Array, recorded: Array) -> str:
         """Write a result; what the next call would overwrite, or the caller has, is copied."""
         given = array.storage.home is Home.ARGUMENT and recorded.storage is not array.storage
         if array.shape and (given or self.memory.fixed(array)):
-            return f"{self.read(array)}.copy()"
+            return f"{self.arrays.read(array)}.copy()"
         return self._shown(array, recorded)
 
     def _shown(self, array: Array, recorded: Array) -> str:
         """Write a value for others to see: an array of no axes where there was one."""
-        name = self.read(array)
+        name = self.arrays.read(array)
         return name if array.shape or recorded.number else f"np.array({name})"
 
     # --- instructions -----------------------------------------------------------------------------
@@ -241,13 +175,13 @@ class _Writer:
         """Resolve a view once."""
         for array in instruction.inputs:
             if array.storage.home is Home.MADE and self.memory.fixed(array):
-                self._buffer(array, "x")
+                self.arrays.buffer(array, "x")
         out = instruction.out
-        if out.storage in self.memory.part_of or out in self._made:
+        if out.storage in self.memory.part_of or out in self.arrays.made:
             pass
         text = self._call_text(instruction)
-        self._made.add(out)
-        self._prepare(f"{self.names.of(out, hint(instruction.function))} = {text}")
+        self.arrays.made.add(out)
+        self.arrays.prepare(f"{self.names.of(out, hint(instruction.function))} = {text}")
 
     def _view(self, instruction: Instruction) -> None:
         self._assign(instruction, self._call_text(instruction))
@@ -256,7 +190,7 @@ class _Writer:
         self._assign(instruction, self._call_text(instruction))
         for out in instruction.outputs:
             name = self.names.of(out)
-            dtype = self.names.value(out.dtype, self.read)
+            dtype = self.names.value(out.dtype, self.arrays.read)
             self._line(f"if {name}.shape != {out.shape} or {name}.dtype != {dtype}:")
             self._line("    return MISSED")
 
@@ -281,14 +215,14 @@ class _Writer:
         """Write the call itself."""
         function, args = instruction.function, instruction.args
         if function == GETITEM:
-            return f"{self.read(args[0])}[{self.names.key(args[1], self.read)}]"
-        given = [self.names.value(a, self.read) for a in args]
+            return f"{self.arrays.read(args[0])}[{self.names.key(args[1], self.arrays.read)}]"
+        given = [self.names.value(a, self.arrays.read) for a in args]
         if out and instruction.kind is Kind.ELEMENTWISE:
             given = [self._operand(instruction, a) for a in args]
         params = dict(instruction.params)
         if instruction.kind is Kind.REDUCTION:
-            given.append(self.names.value(params.pop("axis"), self.read))
-        given += [f"{k}={self.names.value(v, self.read)}" for k, v in params.items()]
+            given.append(self.names.value(params.pop("axis"), self.arrays.read))
+        given += [f"{k}={self.names.value(v, self.arrays.read)}" for k, v in params.items()]
         if out:
             given.append(f"out={out}")
         if isinstance(function, Attribute):
@@ -300,34 +234,39 @@ class _Writer:
     def _operand(self, instruction: Instruction, argument: Any) -> str:
         """Write an operand; a number becomes an array, which NumPy need not convert each time."""
         if type(argument) not in (int, float) or not isinstance(instruction.function, np.ufunc):
-            return self.names.value(argument, self.read)
+            return self.names.value(argument, self.arrays.read)
         args = instruction.args
         terms = [("", a.dtype) if isinstance(a, Array) else Literal(a) for a in args]
         dtype = dtype_of_numbers(instruction.function.__name__, terms, instruction.out.dtype)
         if dtype is None:
-            return self.names.value(argument, self.read)
+            return self.names.value(argument, self.arrays.read)
         number = np.asarray(argument, dtype)
         key = (number.dtype, number.tobytes())
         if key not in self._literals:
             self._literals[key] = self.names.new(f"number_{argument}")
-            value = self.names.value(argument, self.read)
-            self._prepare(f"{self._literals[key]} = np.asarray({value}, np.{number.dtype.name})")
+            value = self.names.value(argument, self.arrays.read)
+            self.arrays.prepare(
+                f"{self._literals[key]} = np.asarray({value}, np.{number.dtype.name})"
+            )
         return self._literals[key]
 
     def _elementwise(self, instruction: Instruction) -> None:
         out = instruction.out
         if not out.shape:
-            self._line(f"{self.names.of(out, hint(instruction.function))} = {self._expression(instruction)}")
+            self._line(
+                f"{self.names.of(out, hint(instruction.function))} = "
+                f"{self._expression(instruction)}"
+            )
             return
         if not self.memory.fixed(out):
             self._assign(instruction, self._call_text(instruction))
             return
-        into = self._buffer(out, hint(instruction.function))
+        into = self.arrays.buffer(out, hint(instruction.function))
         if self._in_halves(instruction, into):
             return
         if instruction.function in (ASTYPE, COPY, spread):
             casting = ', casting="unsafe"' if instruction.function == ASTYPE else ""
-            self._line(f"np.copyto({into}, {self.read(instruction.args[0])}{casting})")
+            self._line(f"np.copyto({into}, {self.arrays.read(instruction.args[0])}{casting})")
             return
         self._line(self._call_text(instruction, into))
 
@@ -337,9 +276,12 @@ class _Writer:
             return False
         x, out = instruction.args[0], instruction.out
         name = self.names.new(f"{into}_halves")
-        source, half = self.read(x), out.size // 2
-        parts = [f"({source}.reshape(-1)[{cut}], {into}.reshape(-1)[{cut}])" for cut in (f":{half}", f"{half}:")]
-        self._prepare(f"{name} = ({', '.join(parts)})")
+        source, half = self.arrays.read(x), out.size // 2
+        parts = [
+            f"({source}.reshape(-1)[{cut}], {into}.reshape(-1)[{cut}])"
+            for cut in (f":{half}", f"{half}:")
+        ]
+        self.arrays.prepare(f"{name} = ({', '.join(parts)})")
         both = self.names.bind(threads.both, "both")
         self._line(f"{both}({self.names.function(instruction.function)}, *{name})")
         return True
@@ -348,13 +290,15 @@ class _Writer:
         """Bind a chain to its arrays, once, and run it."""
         runner = self.runners[instruction]
         self.kernels.setdefault(runner.source)
-        outputs = [self._buffer(out, hint(instruction.function)) for out in instruction.outputs]
-        inputs = [self.read(a) for a in instruction.args if a.shape]
-        numbers = [self.read(a) for a in instruction.args if not a.shape]
+        outputs = [
+            self.arrays.buffer(out, hint(instruction.function)) for out in instruction.outputs
+        ]
+        inputs = [self.arrays.read(a) for a in instruction.args if a.shape]
+        numbers = [self.arrays.read(a) for a in instruction.args if not a.shape]
         phase = instruction.place.phase.name.lower()
         name = self.names.new(f"{phase}_{instruction.function.__name__}"[:40])
         bound = self.names.bind(runner, "chain")
-        self._prepare(
+        self.arrays.prepare(
             f"{name} = {bound}.bind({self._tuple(inputs)}, {self._tuple(outputs)}, {self.threads})"
         )
         self._line(f"{name}({', '.join(numbers)})")
@@ -364,7 +308,7 @@ class _Writer:
         sign = symbol(instruction.function)
         if sign is None or instruction.params:
             return self._call_text(instruction)
-        x, y = (self.names.value(a, self.read) for a in instruction.args)
+        x, y = (self.names.value(a, self.arrays.read) for a in instruction.args)
         return f"{x} {sign} {y}"
 
     def _reduction(self, instruction: Instruction) -> None:
@@ -377,12 +321,14 @@ class _Writer:
             instruction.function is np.matmul
             and self.memory.fixed(out)
             and out.contiguous
-            and all(isinstance(a, Array) and len(a.shape) == 2 and min(a.shape) > 1 for a in matrices)
+            and all(
+                isinstance(a, Array) and len(a.shape) == 2 and min(a.shape) > 1 for a in matrices
+            )
             and len({a.dtype for a in matrices}) == 1
         ):
             # The same call of BLAS as matmul makes, which comes to it a microsecond later.
-            into = self._buffer(out, "product")
-            x, y = (self.read(a) for a in instruction.args)
+            into = self.arrays.buffer(out, "product")
+            x, y = (self.arrays.read(a) for a in instruction.args)
             self._line(f"np.dot({x}, {y}, out={into})")
         else:
             self._with_out(instruction)
@@ -390,7 +336,7 @@ class _Writer:
     def _with_out(self, instruction: Instruction) -> None:
         out = instruction.out
         if out.shape and self.memory.fixed(out):
-            into = self._buffer(out, hint(instruction.function))
+            into = self.arrays.buffer(out, hint(instruction.function))
             self._line(self._call_text(instruction, into))
         else:
             self._assign(instruction, self._call_text(instruction))
@@ -400,31 +346,39 @@ class _Writer:
         if not self.memory.fixed(out):
             self._assign(instruction, self._call_text(instruction))
             return
-        into, start = self._buffer(out, "joined"), 0
+        into, start = self.arrays.buffer(out, "joined"), 0
         for part in instruction.args[0]:
             if self.memory.part_of.get(part.storage, (None, 0)) != (out, start):
                 piece = self.names.new(f"{into}_part")
-                self._prepare(f"{piece} = {into}[{start}:{start + part.size}]")
-                self._line(f"np.copyto({piece}, {self.read(part)})")
+                self.arrays.prepare(f"{piece} = {into}[{start}:{start + part.size}]")
+                self._line(f"np.copyto({piece}, {self.arrays.read(part)})")
             start += part.size
 
     def _write(self, instruction: Instruction) -> None:
         target, *rest = instruction.args
         if instruction.function == SETITEM:
-            key = self.names.key(rest[0], self.read)
-            self._line(f"{self.names.of(target)}[{key}] = {self.names.value(rest[1], self.read)}")
+            key = self.names.key(rest[0], self.arrays.read)
+            self._line(
+                f"{self.names.of(target)}[{key}] = {self.names.value(rest[1], self.arrays.read)}"
+            )
         else:
             self._line(self._call_text(instruction))
 
     def _draw(self, instruction: Instruction) -> None:
-        draw: Draw = instruction.function
+        draw = instruction.function
+        assert isinstance(draw, Draw)
         generator = self.names.bind(draw.generator, "generator")
-        given = [self.names.value(a, self.read) for a in instruction.args]
-        given += [f"{k}={self.names.value(v, self.read)}" for k, v in instruction.params.items()]
-        self._line(f"{self.names.of(instruction.out, draw.method)} = {generator}.{draw.method}({', '.join(given)})")
+        given = [self.names.value(a, self.arrays.read) for a in instruction.args]
+        given += [
+            f"{k}={self.names.value(v, self.arrays.read)}" for k, v in instruction.params.items()
+        ]
+        self._line(
+            f"{self.names.of(instruction.out, draw.method)} = "
+            f"{generator}.{draw.method}({', '.join(given)})"
+        )
 
     def _expect(self, instruction: Instruction) -> None:
-        value, *seen = (self.names.value(a, self.read) for a in instruction.args)
+        value, *seen = (self.names.value(a, self.arrays.read) for a in instruction.args)
         if instruction.function is equal:
             plain = instruction.args[1]
             if isinstance(plain, (bool, np.bool_)):
@@ -457,9 +411,9 @@ class _Writer:
             self._instruction(instruction)
         for target, value in self.order.copied:
             if target.shape:
-                self._line(f"np.copyto({self.names.of(target)}, {self.read(value)})")
+                self._line(f"np.copyto({self.names.of(target)}, {self.arrays.read(value)})")
             else:
-                self._line(f"{self.names.of(target)}[...] = {self.read(value)}")
+                self._line(f"{self.names.of(target)}[...] = {self.arrays.read(value)}")
         self._set()
         self.indent -= self.atomic
 
@@ -479,6 +433,10 @@ class _Writer:
         given = next((name for leaf, name in self._given.items() if leaf is holder), None)
         if given is not None:
             return given
-        known = ((label, leaf is holder) for leaf, t, label in self.recording.leaves if holder is leaf or holder is t)
+        known = (
+            (label, leaf is holder)
+            for leaf, t, label in self.recording.leaves
+            if holder is leaf or holder is t
+        )
         label, is_leaf = next(known, ("holder", False))
         return self.names.bind(holder, f"{label}_{'leaf' if is_leaf else 'tensor'}")

@@ -9,4 +9,4 @@ class CompileError(RuntimeError):
 
 
 class NotNowError(Exception):
-    """This call cannot be recorded, since its data are not as usual; another one can."""
+    """Say that this call cannot be recorded, since its data are unusual; another one can."""

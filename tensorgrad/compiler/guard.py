@@ -7,6 +7,7 @@ looks more closely.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,20 @@ class Guard:
 
     def __init__(self) -> None:
         self._names = Names()
-        for own in ("args", "enter", "found", "free", "lock", "ndarray", "refs", "wrapped", "x"):
-            self._names.new(own)
+        own = (
+            "args",
+            "enter",
+            "found",
+            "free",
+            "lock",
+            "ndarray",
+            "refs",
+            "targets",
+            "wrapped",
+            "x",
+        )
+        for name in own:
+            self._names.new(name)
         self._tests: list[str] = []
         self._free: list[str] = []
         self._counted: list[str] = []
@@ -50,6 +63,18 @@ class Guard:
         if spot.read == "item" and isinstance(spot.holder, dict):
             text = f"{holder}.get({self._names.value(spot.key, str)}) is {found}"
         self._tests.append(text)
+        if spot.read in ("items", "values"):
+            self._tests += self._exact(spot, holder)
+
+    def _exact(self, spot: Spot, holder: str) -> list[str]:
+        """Test numbers by identity: 2 == 2.0, and 0.0 == -0.0."""
+        keys = spot.holder if spot.read == "values" else range(len(spot.found))
+        kinds = (int, float, complex, tuple, np.generic)
+        return [
+            f"{holder}[{self._names.value(key, str)}] is {self._name(value, 'number')}"
+            for key, value in zip(keys, spot.found, strict=True)
+            if isinstance(value, kinds) and type(value) is not bool
+        ]
 
     def array(self, spot: Spot, data: Any) -> None:
         """Test that a captured array is still where it was found."""
@@ -74,16 +99,18 @@ class Guard:
         given: tuple[Any, ...] | None,
         fetched: list[Spot],
         wrapped: Any,
+        targets: Sequence[Any],
     ) -> tuple[Any, Any]:
         """Write `enter(args)`, which runs the step, and `free()`, which tests the readable arrays.
 
         `given` are the arguments of the recording; None, or with others than arrays and numbers
-        among them, no call is entered in this fast way.  Nobody but the step may hold the readable
-        arrays now.
+        among them, no call is entered in this fast way; nor where they look at the memory of
+        `targets`.  Nobody but the step may hold the readable arrays now.
         """
         bound = self._names.bound
         bound |= {f"count_{name}": sys.getrefcount(bound[name]) for name in self._counted}
-        tests = self._arguments(given)
+        bound["targets"] = frozenset(map(id, targets))
+        tests = self._arguments(given, targets)
         names = [f"x{i}" for i in range(len(given or ()))]
         arrays = [n for n, x in zip(names, given or (), strict=True) if hasattr(x, "dtype")]
         arrays += [slot.written(self._name(slot.holder, "a_holder")) for slot in fetched]
@@ -100,7 +127,7 @@ class Guard:
                 "        try:",
                 f"            if not ({condition}):",
                 "                return OTHER",
-                "        except (ValueError, KeyError, IndexError):",
+                "        except (AttributeError, ValueError, KeyError, IndexError):",
                 "            return OTHER",
                 f"        found = step({', '.join(arrays)})",
                 "    return found if found is MISSED else wrapped(found)",
@@ -109,19 +136,28 @@ class Guard:
         exec("\n".join(lines), self._names.bound)
         return self._names.bound["enter"], self._names.bound["free"]
 
-    def _arguments(self, given: tuple[Any, ...] | None) -> list[str] | None:
+    def _arguments(self, given: tuple[Any, ...] | None, targets: Sequence[Any]) -> list[str] | None:
         """Test the arguments; None where there are others than arrays and numbers."""
         if given is None:
             return None
         tests = []
         for i, argument in enumerate(given):
             if type(argument) is np.ndarray or isinstance(argument, np.generic):
-                kind, dtype = self._name(type(argument), "kind"), self._name(argument.dtype, "dtype")
+                kind, dtype = (
+                    self._name(type(argument), "kind"),
+                    self._name(argument.dtype, "dtype"),
+                )
                 tests.append(f"type(x{i}) is {kind} and x{i}.dtype is {dtype}")
-                tests.append(f"x{i}.shape == {argument.shape} and x{i}.strides == {argument.strides}")
+                tests.append(
+                    f"x{i}.shape == {argument.shape} and x{i}.strides == {argument.strides}"
+                )
+                if targets and type(argument) is np.ndarray:
+                    tests.append(f"id(x{i}) not in targets and id(x{i}.base) not in targets")
             elif argument is None or type(argument) in (bool, int, float, str):
                 kind, same = self._name(type(argument), "kind"), self._name(argument, "number")
                 tests.append(f"type(x{i}) is {kind} and x{i} == {same}")
+                if argument == 0 and type(argument) is float:
+                    tests.append(f"repr(x{i}) == {repr(argument)!r}")
             else:
                 return None
         return tests

@@ -92,8 +92,12 @@ class Names:
         """Write what stands between brackets."""
         if isinstance(thing, tuple) and len(thing) > 1:
             return ", ".join(self.key(item, array) for item in thing)
-        if isinstance(thing, slice) and not any(isinstance(p, Array) for p in (thing.start, thing.stop)):
-            start, stop, step = ("" if p is None else repr(p) for p in (thing.start, thing.stop, thing.step))
+        if isinstance(thing, slice) and not any(
+            isinstance(p, Array) for p in (thing.start, thing.stop)
+        ):
+            start, stop, step = (
+                "" if p is None else repr(p) for p in (thing.start, thing.stop, thing.step)
+            )
             return f"{start}:{stop}" + (f":{step}" if step else "")
         return self.value(thing, array)
 
@@ -119,6 +123,7 @@ def hint(function: Any) -> str:
     """Return what the result of a function is called."""
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
-        return {"add": "sum", "maximum": "max", "minimum": "min"}.get(owner.__name__, owner.__name__)
-    name = getattr(function, "name", None) or getattr(function, "__name__", "x")
+        known = {"add": "sum", "maximum": "max", "minimum": "min"}
+        return known.get(owner.__name__, owner.__name__)
+    name = str(getattr(function, "name", None) or getattr(function, "__name__", "x"))
     return {"__getitem__": "item"}.get(name, name)

@@ -116,7 +116,7 @@ class Kind(enum.Enum):
     WRITE = "write"
     """Writes into its first argument; no result."""
     EXPECT = "expect"
-    """Compares with what the recording saw; no result.  Where it differs the call is run eagerly."""
+    """Compares with what the recording saw; where it differs the call is run eagerly."""
     DRAW = "draw"
     """Draws random numbers: kept, and in order."""
     CHAIN = "chain"

@@ -19,13 +19,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .. import backprop
-from ..graph import Leaf, Node, Watcher, _modes
+from ..graph import Leaf, Node, Watcher, _modes, clock
 from ..handle import Handle
 from ..random import as_generator
 from ..trees import flatten, rebuild
-from .discover import Reach, Spot, discover
+from .discover import Reach, Spot, check_numbers, containers, discover
 from .errors import CompileError
-from .program import Array, Home, Kind, Phase, Place, Program, numbers_in
+from .leaves import LeafState, WatchedLeaf, watched
+from .program import Array, Home, Phase, Place, Program, numbers_in
 from .tape import Tape
 from .traced import _OURS, Traced
 
@@ -42,6 +43,8 @@ class Result:
     kind: type[Any] | None = None
     """The class of the tensor, None for an array."""
     records: bool = False
+    given: int | None = None
+    """Of a tensor that the caller gives, the number of it."""
 
 
 @dataclass
@@ -56,6 +59,8 @@ class Recording:
     leaves: list[tuple[Leaf, Handle, str]] = field(default_factory=list)
     given: list[Leaf] = field(default_factory=list)
     """The leaves of the tensors that the caller gives, in order: others at each call."""
+    shared: list[tuple[int, Handle]] = field(default_factory=list)
+    """Of these tensors, those that the function finds in another way as well, by their number."""
     tensors: list[tuple[Handle, Node | None]] = field(default_factory=list)
     """The tensors that were found, not those that the caller gives, and whether they record."""
     sets: list[tuple[Spot, Any]] = field(default_factory=list)
@@ -89,13 +94,23 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, records: bool) 
     token = _modes.set((*_modes.get(), recorder) if records else (*_modes.get(), recorder, False))
     try:
         with recorder.swapped():
-            args, kwargs = recorder.given((args, kwargs))
+            given = recorder.given((args, kwargs))
+            before = flatten(given, "")
             try:
-                found = function(*args, **kwargs)
+                found = function(*given[0], **given[1])
             except (TypeError, ValueError) as error:  # NumPy's, about an array that we refused
-                raise error.__cause__ if isinstance(error.__cause__, CompileError) else error
+                if isinstance(error.__cause__, CompileError):
+                    raise error.__cause__ from None
+                raise
             recorder.check_draws()
-            return recorder.recording(found)
+            if [(name, id(x)) for name, x in before] != [(n, id(x)) for n, x in flatten(given, "")]:
+                raise CompileError(
+                    "a compiled function puts something else into a list or a dict that it is "
+                    "given: write to the array in it, d['x'][...] = ..., or return the new one"
+                )
+            recording = recorder.recording(found)
+        check_numbers(reach.spots)
+        return recording
     finally:
         recorder.tape.close()
         _modes.reset(token)
@@ -120,7 +135,7 @@ class Recorder(Watcher):
         self.tape = Tape(Traced, self.place)
         self.places: WeakKeyDictionary[Node, Place] = WeakKeyDictionary()
         self.errstate = np.geterr()
-        self.leaves: dict[Leaf, _LeafState] = {}
+        self.leaves: dict[Leaf, LeafState] = {}
         self.handles: list[tuple[Handle, Any, Traced]] = []
         self.tensors: dict[int, tuple[Handle, str]] = {}
         self.fetched: list[Spot] = []
@@ -128,7 +143,9 @@ class Recorder(Watcher):
         self.looked_up: list[Array] = []
         """What is found in the places of `fetched`; in a program behind what the caller gives."""
         self.given_list: list[Handle] = []
-        self.given_arrays: set[int] = set()
+        self.containers: set[int] = set()
+        """What holds the arguments, by ids."""
+        self.start = clock.tick()
         self.swaps: list[tuple[Spot, Traced]] = []
         self.given_tensors: set[int] = set()
 
@@ -140,19 +157,19 @@ class Recorder(Watcher):
         return rebuild(arguments, (self._argument(value, name) for name, value in leaves))
 
     def take_tensors(self, args: Any, kwargs: Any) -> None:
-        """Note which tensors the caller gives; none may be reached in another way as well."""
+        """Note which tensors the caller gives, each once."""
         leaves = [item for _, item in flatten((args, kwargs), "")]
-        self.given_arrays = {id(item) for item in leaves if isinstance(item, np.ndarray)}
-        given = [item for item in leaves if isinstance(item, Handle)]
-        self.given_list = given
-        self.given_tensors = {id(tensor) for tensor in given}
+        given = {id(item): item for item in leaves if isinstance(item, Handle)}
+        self.given_list = list(given.values())
+        self.given_tensors = set(given)
+        self.containers = containers((args, kwargs)) | set(map(id, (args, kwargs)))
 
     def _argument(self, value: Any, name: str) -> Any:
         if isinstance(value, (np.ndarray, np.generic)):
             traced = self.tape.argument(value, f"argument{name}")
             self.inputs.append(traced.array)
             return traced
-        if isinstance(value, Handle):
+        if isinstance(value, Handle) and value._data.array not in self.inputs:
             self.inputs.append(value._data.array)
         return value
 
@@ -164,7 +181,7 @@ class Recorder(Watcher):
                 self._enter(tensor, label)
             for spot, label in self.reach.arrays:
                 self.tape.labels.setdefault(id(spot.found), label)
-                if isinstance(spot.holder, tuple) or id(spot.found) in self.given_arrays:
+                if isinstance(spot.holder, tuple) or id(spot.holder) in self.containers:
                     self.tape.watch(spot.found, label)
                     continue
                 traced = self.tape.capture(spot.found, label)
@@ -198,20 +215,24 @@ class Recorder(Watcher):
         tensor._data = traced
         leaf = tensor._leaf()
         if leaf is not None and leaf not in self.leaves:
-            self.leaves[leaf] = _LeafState(leaf, tensor, label)
+            self.leaves[leaf] = LeafState(leaf, tensor, label)
             leaf.out = traced
             if leaf.grad is not None:  # another array at each call
-                leaf.grad = self.leaves[leaf].traced = self.tape.argument(leaf.grad, f"{label}.grad")
-            leaf.__class__ = _WatchedLeaf
-            _watched[leaf] = self.leaves[leaf]
+                leaf.grad = self.leaves[leaf].traced = self.tape.argument(
+                    leaf.grad, f"{label}.grad"
+                )
+            leaf.__class__ = WatchedLeaf
+            watched[leaf] = self.leaves[leaf]
 
     # --- what happens -----------------------------------------------------------------------------
 
-    def record(self, node: Node, inputs: Sequence[Any], out: Any) -> None:
-        """Remember where a node was recorded; adopt a tensor that nobody had found."""
+    def record(self, node: Node, inputs: Sequence[Any], out: Any) -> None:  # noqa: ARG002
+        """Remember where a node was recorded; refuse a tensor that nobody had found."""
         self.places[node] = self.place()
         for parent in node.parents:
-            if isinstance(parent, Leaf) and parent not in self.leaves:
+            if not isinstance(parent, Leaf) or parent.time >= self.start:
+                continue  # the function has made it by itself
+            if parent not in self.leaves:
                 handle = None if parent.handle is None else parent.handle()
                 if handle is not None and not isinstance(parent.out, Traced):
                     raise CompileError(
@@ -256,7 +277,9 @@ class Recorder(Watcher):
             code = frame.f_code
             if code is _PASS:
                 phase = Phase.BACKWARD
-                known = self.places.get(frame.f_locals.get("node"))
+                known = (
+                    self.places.get(frame.f_locals["node"]) if "node" in frame.f_locals else None
+                )
                 if known is not None:
                     return Place(phase, known.file, known.line, known.text, self._errors())
             elif phase is Phase.FORWARD and "/optim/" in code.co_filename:
@@ -272,7 +295,7 @@ class Recorder(Watcher):
         return Place(phase, file, line, text, self._errors(), _given_to(called))
 
     def _errors(self) -> tuple[tuple[str, str], ...] | None:
-        now = np.geterr()
+        now: dict[str, Any] = dict(np.geterr())
         return None if now == self.errstate else tuple(sorted(now.items()))
 
     # --- what comes out ---------------------------------------------------------------------------
@@ -326,8 +349,10 @@ class Recorder(Watcher):
             program, self.fetched, _shape_of(found), results,
             [(leaf, s.tensor, s.label) for leaf, s in self.leaves.items()],
             [leaf for leaf in (t._node for t in self.given_list) if isinstance(leaf, Leaf)],
+            self._shared(),
             [(t, t._node) for t, _, _ in self.handles if id(t) not in self.given_tensors],
-            sets, ticked, self._origins(), spots, self.generators, len(program.results) - len(rebound),
+            sets, ticked, self._origins(), spots, self.generators,
+            len(program.results) - len(rebound),
         )  # fmt: skip
 
     def _fetch(self, spot: Spot, traced: Traced) -> None:
@@ -347,7 +372,16 @@ class Recorder(Watcher):
             origins[traced.array] = Spot("attribute", tensor, "_data", None)
         return origins
 
+    def _shared(self) -> list[tuple[int, Handle]]:
+        """Return the tensors that are given, and found in another way as well."""
+        places = [(id(t), id(holder)) for t, holder in self.reach.holders]
+        found = {tensor for tensor, holder in places if holder not in self.containers}
+        return [(i, tensor) for i, tensor in enumerate(self.given_list) if id(tensor) in found]
+
     def _result(self, value: Any, owned: set[int]) -> Result:
+        if id(value) in self.given_tensors:
+            numbers = [i for i, tensor in enumerate(self.given_list) if tensor is value]
+            return Result(None, None, given=numbers[0])
         if isinstance(value, (Traced, np.ndarray)):
             return Result(self.tape.read(self.tape.lifted(value)), None)
         if (
@@ -356,79 +390,8 @@ class Recorder(Watcher):
             and isinstance(value._data, (Traced, np.ndarray))
         ):
             records = value._node is not None
-            return Result(
-                self.tape.read(self.tape.lifted(value._data)), None, type(value), records
-            )
+            return Result(self.tape.read(self.tape.lifted(value._data)), None, type(value), records)
         return Result(None, value)
-
-
-class _LeafState:
-    """A leaf as it was before the recording, and what was read of that."""
-
-    def __init__(self, leaf: Leaf, tensor: Handle, label: str) -> None:
-        self.tensor = tensor
-        self.label = label
-        self.out, self.time, self.grad, self.reached = leaf.out, leaf.time, leaf.grad, leaf.reached
-        self.kind = type(leaf)
-        self.traced: Traced | None = None
-        self.read: set[str] = set()
-        """What was read before it was set."""
-        self.set: set[str] = set()
-
-    def spots(self, leaf: Leaf) -> list[Spot]:
-        """Return what has to be the same at each call."""
-        found = []
-        if "reached" in self.read:
-            found.append(Spot("attribute", leaf, "reached", self.reached))
-        if "grad" in self.read and self.grad is None:
-            found.append(Spot("attribute", leaf, "grad", None))
-        return found
-
-    def changes(self, leaf: Leaf, tape: Tape) -> list[tuple[Spot, Any]]:
-        """Return what is to be set at the end of a call."""
-        found: list[tuple[Spot, Any]] = []
-        if "grad" in self.set and leaf.grad is not self.traced:
-            grad = leaf.grad
-            found.append((Spot("attribute", leaf, "grad", None), tape.read(grad) if isinstance(grad, Traced) else grad))
-        if "reached" in self.set:
-            found.append((Spot("attribute", leaf, "reached", None), leaf.reached))
-        return found
-
-    def restore(self, leaf: Leaf) -> None:
-        """Put everything back."""
-        _watched.pop(leaf, None)
-        leaf.__class__ = self.kind
-        leaf.out, leaf.time, leaf.grad, leaf.reached = self.out, self.time, self.grad, self.reached
-
-
-_watched: dict[Leaf, _LeafState] = {}
-
-
-def _observed(name: str, slot: Any) -> property:
-    """Make an attribute that notes whether it is read before it is set."""
-
-    def read(leaf: Leaf) -> Any:
-        state = _watched[leaf]
-        if name not in state.set:
-            state.read.add(name)
-        return slot.__get__(leaf)
-
-    def write(leaf: Leaf, value: Any) -> None:
-        _watched[leaf].set.add(name)
-        if isinstance(value, Traced) and isinstance(value.value, np.generic):
-            # Whoever reads a gradient finds an array.
-            value = value.tape.call(Kind.ELEMENTWISE, np.array, (value,), {})
-        slot.__set__(leaf, value)
-
-    return property(read, write)
-
-
-class _WatchedLeaf(Leaf):
-    """A leaf during a recording: a call depends on what is read of it, and leaves what is set."""
-
-    __slots__ = ()
-    reached = _observed("reached", Leaf.reached)
-    grad = _observed("grad", Node.grad)
 
 
 def _given_to(frame: FrameType | None) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ import builtins
 import functools
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
@@ -26,6 +26,7 @@ from .guard import OTHER, Guard
 from .plan import Plan, planned
 from .record import Recording, record
 from .report import DRAW_TABLE, MemoryTable, PlanTable, memory_table, plan_table
+from .values import root_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -178,7 +179,12 @@ class _Entry:
         self._signature = _signature(args, kwargs)
         self._lock = threading.RLock()
         exec(builtins.compile(code.source, "<compiled>", "exec"), code.bound)
-        self._given = None if kwargs else args
+        self._found = {id(tensor) for tensor, _ in recording.tensors}
+        self._written = {target.storage for target, _ in self.plan.program.stores}
+        arguments = recording.program.arguments
+        given = arguments[: len(arguments) - len(recording.fetched)]
+        self._overwritten = [i for i, a in enumerate(given) if a.storage in self._written]
+        self._given = None if kwargs or self._overwritten else args
         self._bind([array.value for array in self.plan.program.captured])
 
     def _bind(self, captured: list[Any]) -> None:
@@ -202,7 +208,11 @@ class _Entry:
             guard.readable(kept[i], leaf)
         del kept  # references are counted from here on
         self._step = step
-        self.fast, self._free = guard.written(step, self._lock, self._given, self.recording.fetched, self._wrapped)
+        pairs = zip(self.plan.program.captured, captured, strict=True)
+        self._targets = [root_of(data) for array, data in pairs if array.storage in self._written]
+        self.fast, self._free = guard.written(
+            step, self._lock, self._given, self.recording.fetched, self._wrapped, self._targets
+        )
 
     def call(self, args: Any, kwargs: Any) -> Any:
         """Run the code if the call is like the recording; elsewise return OTHER."""
@@ -212,6 +222,18 @@ class _Entry:
             return OTHER
         if any(tensor._node is not node for tensor, node in self.recording.tensors):
             return OTHER
+        leaves = [leaf for _, leaf in flatten((args, kwargs), "")]
+        once = {id(leaf): leaf for leaf in leaves if isinstance(leaf, Handle)}
+        tensors = list(once.values())
+        if not self._found.isdisjoint(once):
+            return OTHER
+        if any(tensors[i] is not tensor for i, tensor in self.recording.shared):
+            return OTHER
+        arrays = [
+            once.pop(id(leaf))._data if isinstance(leaf, Handle) else leaf
+            for leaf in leaves
+            if isinstance(leaf, (np.ndarray, np.generic)) or id(leaf) in once
+        ]
         with self._lock:
             current = [self._origin(array) for array in self.plan.program.captured]
             if any(a is not b for a, b in zip(current, self._captured, strict=True)):
@@ -220,29 +242,40 @@ class _Entry:
                 self._bind(current)
             elif not self._free():
                 self._bind(current)
-            given = [leaf for _, leaf in flatten((args, kwargs), "")]
-            arrays = [leaf._data if isinstance(leaf, Handle) else leaf for leaf in given]
-            arrays = [a for a in arrays if isinstance(a, (np.ndarray, np.generic))]
-            nodes = [x._node for x in given if isinstance(x, Handle) and x._node is not None]
+            if self._overlaps(arrays):
+                return MISSED
+            nodes = [x._node for x in tensors if x._node is not None]
             now = dict(zip(self.recording.given, nodes, strict=True))
             fetched = [
                 getattr(now[slot.holder], slot.key) if _is_given(slot, now) else slot.current()
                 for slot in self.recording.fetched
             ]
             found = self._step(*arrays, *fetched, *nodes)
-            return found if found is MISSED else self._wrapped(found)
+            return found if found is MISSED else self._wrapped(found, tensors)
+
+    def _overlaps(self, arrays: list[Any]) -> bool:
+        """Tell whether arguments look at memory that is written to in another name."""
+        if any(np.may_share_memory(x, target) for x in arrays for target in self._targets):
+            return True
+        for i in self._overwritten:
+            others = [*arrays[:i], *arrays[i + 1 :], *self._captured]
+            if any(np.may_share_memory(arrays[i], other) for other in others):
+                return True
+        return False
 
     def _origin(self, array: Any) -> Any:
         """Return the array that stands now where a captured one was found."""
         origin = self.recording.origins.get(array)
         return array.value if origin is None else origin.current()
 
-    def _wrapped(self, found: tuple[Any, ...]) -> Any:
+    def _wrapped(self, found: tuple[Any, ...], tensors: Sequence[Any] = ()) -> Any:
         """Give results the classes that they have eagerly."""
         values = iter(found)
         leaves = []
         for result in self.recording.results:
-            if result.array is None:
+            if result.given is not None:
+                leaves.append(tensors[result.given])
+            elif result.array is None:
                 leaves.append(result.value)
             elif result.kind is None:
                 leaves.append(next(values))
@@ -280,11 +313,17 @@ def _unchanged(spot: Spot) -> bool:
     """Tell whether a place refers to what was found there, or to an equal number."""
     now = spot.current()
     if spot.read in ("items", "values"):
-        try:
-            return bool(list(now) == spot.found)
-        except ValueError:  # an array in place of another one has no truth value
-            return False
-    return now is spot.found
+        return _same(list(now), spot.found)
+    return _same(now, spot.found)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Tell whether a place holds the same object, or an equal number of the same type and sign."""
+    if a is b or type(a) is not type(b):
+        return a is b
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return isinstance(a, (str, bytes, int, float, complex, np.generic)) and repr(a) == repr(b)
 
 
 def _alike(new: list[Any], old: list[Any]) -> bool:
@@ -323,13 +362,18 @@ def _leaf_state(tensor: Handle) -> Any:
 def _signature(args: Any, kwargs: Any) -> Any:
     """Return what calls have in common that run the same code."""
     found: list[Any] = []
+    order: dict[int, int] = {}
+    """Of each tensor, when it came first: f(t, t) is another call than f(t, u)."""
     for name, leaf in flatten((args, kwargs), ""):
         data = leaf._data if isinstance(leaf, Handle) else leaf
         if isinstance(data, (np.ndarray, np.generic)):
-            kind = _leaf_state(leaf) if isinstance(leaf, Handle) else type(leaf)
+            kind: Any = type(leaf)
+            if isinstance(leaf, Handle):
+                kind = _leaf_state(leaf), order.setdefault(id(leaf), len(order))
             found.append((name, kind, data.shape, data.dtype, data.strides))
-        else:
-            found.append((name, type(leaf), leaf))
+        else:  # 0.0 and -0.0 are two numbers, and NaN is one
+            exact = repr(leaf) if type(leaf) in (float, complex) else leaf
+            found.append((name, type(leaf), exact))
     return found
 
 

@@ -165,17 +165,17 @@ class Tape:
             return self._made(value, (base.array if looks else self.read(base)).storage)
 
         out = mapped(found, made)
-        self.instructions.append(
-            Instruction(
-                kind,
-                function,
-                lowered(args, lambda x: symbols[id(x)]),
-                lowered(params, lambda x: symbols[id(x)]),
-                mapped_traced(out),
-                self._place(),
-            )
-        )
+        args = lowered(args, lambda x: symbols[id(x)])
+        params = lowered(params, lambda x: symbols[id(x)])
+        self._note(kind, function, args, params, mapped_traced(out))
         return out
+
+    def _note(
+        self, kind: Kind, function: Any, args: Any, params: Any = None, out: Any = None
+    ) -> None:
+        """Write an instruction down."""
+        found = Instruction(kind, function, args, params or {}, out, self._place())
+        self.instructions.append(found)
 
     def lifted(self, item: Any) -> Traced:
         """Return an operand as a traced array."""
@@ -234,25 +234,17 @@ class Tape:
         """Write down that what follows holds for this value only."""
         seen = traced.value
         seen = seen.copy() if isinstance(seen, np.ndarray) else seen
-        self.instructions.append(
-            Instruction(Kind.EXPECT, equal, (self.read(traced), seen), place=self._place())
-        )
+        self._note(Kind.EXPECT, equal, (self.read(traced), seen))
 
     def expect_no_nan(self, traced: Traced, function: Callable[..., bool]) -> None:
         """Write down that there is no NaN in an array, as `function` tells."""
-        self.instructions.append(
-            Instruction(Kind.EXPECT, function, (self.read(traced),), place=self._place())
-        )
+        self._note(Kind.EXPECT, function, (self.read(traced),))
 
     def draw(self, generator: Any, method: str, args: Any, params: dict[str, Any]) -> Traced:
         """Draw random numbers, and write down that they are drawn anew each time."""
         value = getattr(generator, method)(*args, **params)
         traced = self._made(value, Storage(Home.MADE))
-        self.instructions.append(
-            Instruction(
-                Kind.DRAW, Draw(generator, method), args, dict(params), traced.array, self._place()
-            )
-        )
+        self._note(Kind.DRAW, Draw(generator, method), args, dict(params), traced.array)
         return traced
 
     # --- reading and writing ----------------------------------------------------------------------
@@ -304,15 +296,8 @@ class Tape:
             *lowered(args, lambda x: given[id(x)].value),
             **lowered(params, lambda x: given[id(x)].value),
         )
-        self.instructions.append(
-            Instruction(
-                Kind.WRITE,
-                function,
-                (array, *lowered(args, lambda x: read[id(x)])),
-                lowered(params, lambda x: read[id(x)]),
-                place=self._place(),
-            )
-        )
+        given = lowered(args, lambda x: read[id(x)])
+        self._note(Kind.WRITE, function, (array, *given), lowered(params, lambda x: read[id(x)]))
 
     def own(self, target: Traced) -> None:
         """Make sure that writing to the value writes to nobody else's memory."""
@@ -428,9 +413,7 @@ class Tape:
     def _copy_of(self, array: Array, value: Any) -> Array:
         """Write down a copy of an array."""
         copied = Array(value, Storage(Home.MADE), array.label)
-        self.instructions.append(
-            Instruction(Kind.ELEMENTWISE, COPY, (array, "K"), out=copied, place=self._place())
-        )
+        self._note(Kind.ELEMENTWISE, COPY, (array, "K"), {}, copied)
         return copied
 
     def _owner(self, storage: Storage) -> Traced:
@@ -455,9 +438,7 @@ class Tape:
         flat.array.storage.written = True
         for target, value in stored.items():
             view = self._view_at(flat.array, target, self._starts[target])
-            self.instructions.append(
-                Instruction(Kind.WRITE, SETITEM, (view, Ellipsis, value), place=self._place())
-            )
+            self._note(Kind.WRITE, SETITEM, (view, Ellipsis, value))
         return flat
 
     def _view_of(self, private: Traced, traced: Traced) -> Array:
@@ -470,9 +451,7 @@ class Tape:
     def _view_at(self, memory: Array, like: Array, offset: int) -> Array:
         view = Array(like, memory.storage, like.label)
         args = (like.shape, like.dtype, memory, offset, like.strides)
-        self.instructions.append(
-            Instruction(Kind.VIEW, MEMORY, args, out=view, place=self._place())
-        )
+        self._note(Kind.VIEW, MEMORY, args, {}, view)
         return view
 
     def _overlaps(self, target: Array, traced: Traced) -> bool:

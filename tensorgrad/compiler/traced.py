@@ -1,6 +1,6 @@
 """Traced: the array that a function sees while it is recorded.
 
-Floor: compiler, above `tape`.  It speaks NumPy's protocols, as any array type does, so that all that
+Floor: compiler, above `tape`.  It speaks NumPy's protocols, as any array type does, so that what
 works eagerly is recorded: no second table of operations.  It computes at once, on the values of the
 recording, and shows each call to the tape.
 """
@@ -234,7 +234,7 @@ class Traced(NDArrayOperatorsMixin):
     # --- values that leave the recording ----------------------------------------------------------
 
     def _seen(self, how: str, convert: Callable[[Any], Any]) -> Any:
-        """Return the value, if our own code asks for it; the next call checks that it is the same."""
+        """Return the value, if our own code asks for it; the next call checks that it is equal."""
         self._leak(how)
         self.tape.expect(self)
         return convert(self.value)

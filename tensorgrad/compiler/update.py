@@ -39,7 +39,10 @@ class PlannedUpdate:
         names = {traced[name].array: name for name in arrays}
         with np.errstate(all="ignore"):
             new, new_state = rule(
-                traced["param"], traced["grad"], {name: traced[name] for name in state}, traced["lr"]
+                traced["param"],
+                traced["grad"],
+                {name: traced[name] for name in state},
+                traced["lr"],
             )
             traced["param"][...] = new
             for name in state:

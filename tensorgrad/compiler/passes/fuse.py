@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import numpy as np
 
@@ -100,9 +101,7 @@ class _Fusion:
         numbers = {a: n for n, a in enumerate(inputs)} | {
             a: len(inputs) + n for a, n in made.items()
         }
-        outputs = [
-            a for a in made if a in self.ends or not self.readers.get(a, set()) <= own
-        ]
+        outputs = [a for a in made if a in self.ends or not self.readers.get(a, set()) <= own]
         chain = Chain(
             members[0].out.shape,
             tuple(Operand(a.shape, a.dtype) for a in inputs),
@@ -114,7 +113,11 @@ class _Fusion:
 
 
 class ChainOf:
-    """A chain, as the function of an instruction."""
+    """A chain, as the function of an instruction: run by what `runners` finds for it."""
+
+    def __call__(self, *_args: Any, **_params: Any) -> Any:
+        """Refuse: a chain is bound to its arrays first."""
+        raise NotImplementedError
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
@@ -143,4 +146,3 @@ def _fixed(program: Program) -> set[Storage]:
             if instruction.kind.takes_out and array.shape and array.storage not in returned:
                 found.add(array.storage)
     return {storage for storage in found if not storage.written}
-

@@ -1,0 +1,91 @@
+"""Buffers: the arrays of a program in the code that is written, and those that are made once.
+
+Floor: compiler, above `memory` and `names`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .memory import Memory
+from .names import Names
+from .program import Array, Home
+
+
+class Buffers:
+    """Names arrays, and writes the lines that make those of fixed memory."""
+
+    def __init__(self, names: Names, memory: Memory, line: Callable[[str], None]) -> None:
+        self.names = names
+        self.memory = memory
+        self.prepared: list[str] = []
+        """Lines that run once, before the first step."""
+        self.made: set[Array] = set()
+        self._line = line
+        self._pools: dict[int, str] = {}
+        self._numbers: set[Array] = set()
+
+    def read(self, array: Array) -> str:
+        """Return the name of an array that is about to be read."""
+        home = array.storage.home
+        if home is Home.CONSTANT:
+            return self._constant(array)
+        if home is Home.CAPTURED and not array.shape and array.value is not None:
+            return self._number(array)
+        return self.names.of(array)
+
+    def _constant(self, array: Array) -> str:
+        if array.shape:
+            return self.names.bind(array.value, array.label or "constant")
+        value = array.value[()]
+        return (
+            self.names.bind(array.value, "number") if value is None else self._scalar(array, value)
+        )
+
+    def _scalar(self, array: Array, value: Any) -> str:
+        """Bind a constant as a NumPy scalar."""
+        name = self.names.of(array, "number")
+        self.names.bound[name] = value
+        return name
+
+    def _number(self, array: Array) -> str:
+        """Read a captured number once, at its first use."""
+        name = f"{self.names.of(array)}_now"
+        if array not in self._numbers:
+            self._numbers.add(array)
+            self._line(f"{name} = {self.names.of(array)}[()]")
+        return name
+
+    def buffer(self, array: Array, suggestion: str) -> str:
+        """Make an array of fixed memory, once, and return its name."""
+        name = self.names.of(array, suggestion)
+        if array in self.made:
+            return name
+        self.made.add(array)
+        storage = array.storage
+        if storage in self.memory.stored_in:
+            self.names.same(array, self.memory.stored_in[storage])
+            return self.names.of(array)
+        shape, dtype = array.shape, f"np.{array.dtype.name}"
+        if storage in self.memory.part_of:
+            joined, start = self.memory.part_of[storage]
+            whole = self.buffer(joined, "joined")
+            part = f"{whole}[{start}:{start + array.size}]"
+            self.prepare(f"{name} = {part}" + (f".reshape({shape})" if len(shape) != 1 else ""))
+            return name
+        pool = self._pools.setdefault(self.memory.pool_of[storage], "")
+        if not pool and array.contiguous:
+            self._pools[self.memory.pool_of[storage]] = name
+            self.prepare(f"{name} = np.empty({shape}, {dtype})")
+            return name
+        if not pool:
+            pool = self._pools[self.memory.pool_of[storage]] = self.names.new("memory")
+            self.prepare(f"{pool} = np.empty({array.nbytes}, np.uint8)")
+        strides = "" if array.contiguous else f", 0, {array.strides}"
+        self.prepare(f"{name} = np.ndarray({shape}, {dtype}, {pool}{strides})")
+        return name
+
+    def prepare(self, text: str) -> None:
+        """Write a line that runs once."""
+        self.prepared.append(f"    {text}")
