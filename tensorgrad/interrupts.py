@@ -30,7 +30,7 @@ class uninterrupted:  # noqa: N801 - lower case: it reads as a statement
         """Put a handler in place that waits."""
         handler = _signal.getsignal(_signal.SIGINT)
         # None, SIG_DFL and SIG_IGN do not interrupt Python code.
-        if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        if not callable(handler) or threading.current_thread() is not threading.main_thread():
             self._handler = None
             return
         self._handler, self._pending = handler, []

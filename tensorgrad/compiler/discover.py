@@ -134,10 +134,10 @@ def check_numbers(spots: Iterable[Spot]) -> None:
     for spot in spots:
         if not isinstance(spot.holder, (dict, list)):
             continue
-        every = spot.read in ("values", "items")
-        items = spot.holder if every else {spot.key: spot.current()}
-        now = items if isinstance(items, dict) else dict(enumerate(items))
-        for (key, new), number in zip(now.items(), spot.found if every else [spot.found]):  # noqa: B905 - may have grown
+        every = spot.read in ("items", "values")
+        now, old = (spot.current(), spot.found) if every else ([spot.current()], [spot.found])
+        keys = {"values": spot.holder, "items": range(len(now))}.get(spot.read, [spot.key])
+        for key, new, number in zip(keys, now, old, strict=False):
             if type(new) is type(number) in (int, float, complex) and repr(new) != repr(number):
                 spot.holder[key] = number
                 raise CompileError(

@@ -47,7 +47,10 @@ class Code:
 
 def emit(recording: Recording, plan: Plan, atomic: bool = True) -> Code:
     """Write a program; if `atomic`, Ctrl-C waits until all that it changes outside is changed."""
-    return _Writer(recording, plan, atomic).written()
+    writer = _Writer(recording, plan, atomic)
+    code = writer.written()
+    vars(writer).clear()  # it and its buffers hold each other, and the arrays of the recording
+    return code
 
 
 class _Writer:

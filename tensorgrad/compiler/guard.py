@@ -50,12 +50,14 @@ class Guard:
 
     def spot(self, spot: Spot) -> None:
         """Test that a place still refers to what was found."""
-        holder, found = self._name(spot.holder, "a_holder"), self._name(spot.found, "found")
+        known = dict(zip(spot.holder, spot.found, strict=True)) if spot.read == "values" else None
+        found = self._name(spot.found if known is None else known, "found")
+        holder = self._name(spot.holder, "a_holder")
         text = {
             "attribute": f"{holder}.{spot.key} is {found}",
             "cell": f"{holder}.cell_contents is {found}",
             "items": f"{holder} == {found}",
-            "values": f"[*{holder}.values()] == {found}",
+            "values": f"{holder} == {found}",
             "item": f"{holder}[{spot.key!r}] is {found}",
         }[spot.read]
         if spot.read == "items" and isinstance(spot.holder, tuple):

@@ -7,10 +7,12 @@ tensors, gradients, states and generators are as before when the recording ends.
 from __future__ import annotations
 
 import contextlib
+import gc
 import inspect
 import linecache
+import random
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -30,6 +32,11 @@ from .program import Array, Home, Phase, Place, Program, numbers_in
 from .tape import Tape
 from .traced import _OURS, Traced
 
+_OWN_DRAW = (
+    "a compiled function draws random numbers from a generator by itself, which would be the same "
+    "numbers at each call: draw outside and pass them in, or use tg.rand, tg.randn or nn.Dropout "
+    "with rng="
+)
 _PASS = backprop._Pass.plain.__code__
 
 
@@ -91,6 +98,7 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, records: bool) 
     recorder.start_draws()
     recorder.take_tensors(args, kwargs)
     states = [g.bit_generator.state for g in recorder.generators]
+    everybodys = np.random.get_state(), random.getstate()  # noqa: NPY002 - only looked at
     token = _modes.set((*_modes.get(), recorder) if records else (*_modes.get(), recorder, False))
     try:
         with recorder.swapped():
@@ -103,6 +111,8 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, records: bool) 
                     raise error.__cause__ from None
                 raise
             recorder.check_draws()
+            if not _same((np.random.get_state(), random.getstate()), everybodys):  # noqa: NPY002
+                raise CompileError(_OWN_DRAW)
             if [(name, id(x)) for name, x in before] != [(n, id(x)) for n, x in flatten(given, "")]:
                 raise CompileError(
                     "a compiled function puts something else into a list or a dict that it is "
@@ -116,6 +126,8 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, records: bool) 
         _modes.reset(token)
         for generator, state in zip(recorder.generators, states, strict=True):
             generator.bit_generator.state = state
+        np.random.set_state(everybodys[0])  # noqa: NPY002
+        random.setstate(everybodys[1])
 
 
 def _shape_of(tree: Any) -> Any:
@@ -253,11 +265,7 @@ class Recorder(Watcher):
     def _check_draw(self, generator: Any) -> None:
         expected = self.drawn.get(id(generator))
         if expected is not None and not _same(generator.bit_generator.state, expected):
-            raise CompileError(
-                "a compiled function draws random numbers from a generator by itself, which would "
-                "be the same numbers at each call: draw outside and pass them in, or use tg.rand, "
-                "tg.randn or nn.Dropout with rng="
-            )
+            raise CompileError(_OWN_DRAW)
 
     def check_draws(self) -> None:
         """Raise if a generator has moved without a draw that was recorded."""
@@ -391,7 +399,25 @@ class Recorder(Watcher):
         ):
             records = value._node is not None
             return Result(self.tape.read(self.tape.lifted(value._data)), None, type(value), records)
+        if id(value) not in owned and self._hides(value, owned):
+            raise CompileError(
+                f"a compiled function returns a {type(value).__name__} with arrays in it: return "
+                "them in tuples, lists and dicts"
+            )
         return Result(None, value)
+
+    def _hides(self, value: Any, owned: set[int]) -> bool:
+        """Tell whether an object that is no tuple, list or dict holds what was computed."""
+        if isinstance(value, Iterator):
+            return True
+        known = owned | {id(traced) for _, traced in self.swaps}
+        parts = gc.get_referents(value)
+        parts += [item for part in parts if isinstance(part, dict) for item in part.values()]
+        return any(
+            id(getattr(part, "_data", part)) not in known and id(part) not in known
+            for part in parts
+            if isinstance(part, Traced) or isinstance(getattr(part, "_data", None), Traced)
+        )
 
 
 def _given_to(frame: FrameType | None) -> tuple[Any, ...]:
@@ -408,4 +434,6 @@ def _same(a: Any, b: Any) -> bool:
     """Compare the states of a generator."""
     if isinstance(a, dict):
         return all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, tuple):
+        return all(map(_same, a, b))
     return bool(np.array_equal(a, b))

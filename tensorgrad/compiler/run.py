@@ -45,6 +45,8 @@ def _no_graph(*_args: Any, **_params: Any) -> Any:
 
 
 _compiled = op(_no_graph, joint=_no_graph, name="compiled")
+_nothing = Leaf(np.zeros(()))
+"""What a result is computed from, as far as its graph knows."""
 
 
 class Compiled(Generic[P, R]):
@@ -280,7 +282,8 @@ class _Entry:
             elif result.kind is None:
                 leaves.append(next(values))
             elif result.records:
-                leaves.append(recorded(result.kind, _compiled, (), (), next(values), False))
+                value, parents = next(values), (_nothing,)
+                leaves.append(recorded(result.kind, _compiled, parents, parents, value, False))
             else:
                 leaves.append(made(result.kind, next(values)))
         tree = self.recording.tree

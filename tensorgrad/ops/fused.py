@@ -78,7 +78,8 @@ def _by_class(logits: Any) -> Any:
 def _nll(logits: Any, labels: Any, *, reduction: str = "none") -> Any:
     """`logsumexp(logits) - logits[label]` per row, finite for any finite logits (case 29)."""
     columns = _by_class(logits)
-    shifted = columns - np.real(columns).max(axis=0)
+    # As softmax has it, so that a compiled step computes it once.
+    shifted = columns - np.real(columns).max(axis=0, keepdims=True)
     total = np.log(np.exp(shifted).sum(axis=0))
     total -= shifted[labels.reshape(-1), np.arange(labels.size, like=labels)]
     return _reduced(total.reshape(labels.shape), reduction)

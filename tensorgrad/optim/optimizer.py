@@ -162,11 +162,11 @@ class Optimizer(ABC):
         # While a step is recorded there are stand-ins for the arrays.
         recorded = type(self._lr) is not np.ndarray
         runs = self._recorded_runs(reached) if recorded else self._runs(reached)
-        bind = self._rule()
+        bind = None if recorded else self._rule()
         # A NaN or an overflow must not stop a step half-way, whatever np.seterr says.
         with uninterrupted(), np.errstate(all="ignore"):
             for run in runs:
-                if recorded:
+                if bind is None:
                     run.record(self.update, self._lr)
                 else:
                     run.change(bind)

@@ -73,7 +73,7 @@ def _with_numbers(instruction: Instruction) -> Instruction:
         return instruction
 
     def number(array: Array) -> Any:
-        if not array.constant or not array.shape or not array.size or any(array.strides):
+        if not array.constant or not array.shape or not _repeats(array.value):
             return array
         others = [a.shape for a in instruction.inputs if a is not array]
         if np.broadcast_shapes(*others) != out.shape:
@@ -81,3 +81,13 @@ def _with_numbers(instruction: Instruction) -> Instruction:
         return _constant(array.value[(0,) * len(array.shape)])
 
     return instruction.with_inputs(number)
+
+
+def _repeats(value: Any) -> bool:
+    """Tell whether all elements of an array are the same number, to the bit."""
+    if not value.size or value.dtype.kind == "O":
+        return False
+    if not any(value.strides):
+        return True
+    first = value[(0,) * value.ndim].tobytes()
+    return bool(value.tobytes() == first * value.size)
