@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
+import pytest
 
 import tensorgrad as tg
 
@@ -61,3 +62,34 @@ def seen(shown: Any) -> Any:
     if isinstance(shown, np.random.Generator):
         return seen(shown.bit_generator.state)
     return type(shown), shown
+
+
+class Stories:
+    """The stories of a file, as parameters of a test."""
+
+    def __init__(self) -> None:
+        self.params: list[Any] = []
+
+    def __call__(self, runs: int | None = None) -> Callable[[Story], Story]:
+        """Add a story; `runs` as for `told_twice`."""
+
+        def added(story: Story) -> Story:
+            name = getattr(story, "__name__", "").replace("_", " ")
+            self.params.append(pytest.param(story, runs, id=name))
+            return story
+
+        return added
+
+
+def batches(count: int, rows: int = 5, seed: int = 0) -> list[tuple[Any, Any]]:
+    """Draw batches of three features and of labels."""
+    rng = np.random.default_rng(seed)
+    return [
+        (rng.normal(size=(rows, 3)).astype(np.float32), rng.integers(0, 2, rows))
+        for _ in range(count)
+    ]
+
+
+def net(rng: int = 0) -> tg.nn.MLP:
+    """Return a small network for them."""
+    return tg.nn.MLP(3, [4, 2], output_activation=None, rng=rng)

@@ -154,7 +154,7 @@ def test_tied_and_frozen_weights(shared: str) -> None:
             first.weight.requires_grad = False
         return nn.Sequential(first, np.tanh, second, np.tanh, nn.Linear(4, 3, rng=2))
 
-    told_twice(trained(model, "float32"), runs=1)
+    told_twice(trained(model, "float32"))
 
 
 def test_checkpoints() -> None:
@@ -165,7 +165,7 @@ def test_checkpoints() -> None:
         found.first = first
         return found
 
-    told_twice(trained(model, "float32"), runs=1)
+    told_twice(trained(model, "float32"))
 
 
 def test_layers_in_a_list_and_a_penalty() -> None:

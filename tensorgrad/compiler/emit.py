@@ -113,7 +113,8 @@ class _Writer:
 
     def _readable(self) -> list[Array]:
         """List the arrays of fixed memory that stay readable after a call, and what holds them."""
-        arrays = [a for a in dict.fromkeys(self.program.kept) if self.memory.fixed(a)]
+        made = (a for a in dict.fromkeys(self.program.kept) if a.storage.home is Home.MADE)
+        arrays = [a for a in made if self.memory.fixed(a)]
         parts = (self.memory.part_of.get(a.storage) for a in arrays)
         return list(dict.fromkeys([*arrays, *(part[0] for part in parts if part)]))
 
@@ -427,9 +428,15 @@ class _Writer:
         for leaf in self.recording.ticked:
             self._line(f"{self._holder(leaf)}.time = now")
         for slot, value in self.recording.sets:
-            array = isinstance(value, Array)
-            text = self._shown(self._renamed(value), value) if array else repr(value)
+            text = (
+                self._kept(self._renamed(value), value) if isinstance(value, Array) else repr(value)
+            )
             self._line(f"{slot.written(self._holder(slot.holder))} = {text}")
+
+    def _kept(self, array: Array, recorded: Array) -> str:
+        """Write what is left behind; what belongs to somebody else, or to all calls, is copied."""
+        ours = array.storage.home is Home.MADE or not array.shape
+        return self._shown(array, recorded) if ours else f"{self.arrays.read(array)}.copy()"
 
     def _holder(self, holder: Any) -> str:
         """Return the name of a leaf or a tensor."""

@@ -14,7 +14,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from ..graph import Leaf, Watcher, _modes
+from ..graph import Leaf, _modes, watchers
 from ..handle import Handle
 from ..op import op
 from ..recording import made, recorded
@@ -33,6 +33,8 @@ R = TypeVar("R")
 
 _ENTRIES = 16
 """How many recordings a function keeps."""
+_MISSES = 100
+"""After how many calls that were run eagerly there is a warning."""
 # A recording puts other arrays into the tensors that it can reach, so there is one at a time.
 _recording = threading.RLock()
 
@@ -61,12 +63,15 @@ class Compiled(Generic[P, R]):
         self._threads = threads
         self._entries: list[_Entry] = []
         self._recorded = 0
+        self._missed = 0
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function."""
-        mode = _modes.get()[-1]
-        if isinstance(mode, Watcher):  # anomalies are looked for, or another function is recorded
+        modes = _modes.get()
+        if len(modes) > 1 and watchers():
+            # Anomalies are looked for, or another function is recorded.
             return self._function(*args, **kwargs)
+        mode = modes[-1] is not False
         found: Any = OTHER
         if not kwargs:
             for entry in self._entries:
@@ -76,7 +81,19 @@ class Compiled(Generic[P, R]):
                         break
         if found is OTHER:
             found = self._slowly(args, kwargs, mode)
-        return self._function(*args, **kwargs) if found is MISSED else found
+        return self._eagerly(args, kwargs) if found is MISSED else found
+
+    def _eagerly(self, args: Any, kwargs: Any) -> R:
+        """Run a call that turned out not to be like the recording; warn where that goes on."""
+        self._missed += 1
+        if self._missed == _MISSES:
+            warnings.warn(
+                f"{getattr(self, '__name__', 'a compiled function')} has been run eagerly "
+                f"{_MISSES} times, because of what its data were, which is slow: `plan.guards` of "
+                "it lists what is compared at each call",
+                stacklevel=3,
+            )
+        return self._function(*args, **kwargs)
 
     def _slowly(self, args: Any, kwargs: Any, mode: bool) -> Any:
         """Look more closely for a recording that fits, or make one."""
