@@ -40,7 +40,7 @@ def test_three_packages_are_required(metadata: importlib.metadata.PackageMetadat
 
 
 def test_extras(metadata: importlib.metadata.PackageMetadata) -> None:
-    assert set(metadata.get_all("Provides-Extra", [])) == {"bench", "draw", "progress", "test"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"bench", "draw", "fast", "progress", "test"}
 
 
 def test_installed_version_is_the_one_of_the_source(
