@@ -40,7 +40,8 @@ def test_three_packages_are_required(metadata: importlib.metadata.PackageMetadat
 
 
 def test_extras(metadata: importlib.metadata.PackageMetadata) -> None:
-    assert set(metadata.get_all("Provides-Extra", [])) == {"bench", "draw", "fast", "progress", "test"}
+    extras = {"bench", "draw", "fast", "progress", "test"}
+    assert set(metadata.get_all("Provides-Extra", [])) == extras
 
 
 def test_installed_version_is_the_one_of_the_source(
