@@ -18,6 +18,7 @@ import numpy as np
 
 from .graph import Leaf, Node, Watcher, clock, last_write, topological_order, watchers
 from .op import Op, Rule, conjugate, unbroadcast, zeros
+from .quiet import quiet
 
 Gradients: TypeAlias = dict[Node, Any]
 Lift: TypeAlias = Callable[[Node, Any], Any]
@@ -87,7 +88,7 @@ def backpropagate(
     useful = None if wanted is None else _useful(order, wanted)
     run = _Pass(order, wanted, useful, lift, lower)
     watching = [watcher for watcher in watchers() if watcher.careful]
-    with np.errstate(all="ignore"):
+    with quiet():
         seed = conjugate(seed)
         grads = run.plain({root: seed}) if not watching else {}
         if watching or any(_has_nan(lower(g)) for g in grads.values()):
@@ -118,7 +119,7 @@ def walk(root: Node, seed: Any) -> Walk:
     steps = run.careful({root: conjugate(seed)}, watching, shown=True)
     while True:
         try:
-            with np.errstate(all="ignore"):  # but not while the caller looks at a step
+            with quiet():  # but not while the caller looks at a step
                 step = next(steps)
         except StopIteration as stop:
             return {node: conjugate(g) for node, g in stop.value.items()}

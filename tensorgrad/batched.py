@@ -28,6 +28,7 @@ from .backprop import (
 from .graph import Node, topological_order, watchers
 from .op import Op, zeros
 from .ops import fused, index, join, normalise, products, shape
+from .quiet import quiet
 
 MAX_ELEMENTS: Final = 1 << 16
 """About how many elements a cotangent may have; more rows than that are taken in turns.
@@ -76,7 +77,7 @@ def rows(
         seeds = constant(identity.reshape(stop - start, *root.shape))
         results: list[Any] = []
         if not watchers():
-            with np.errstate(all="ignore"):
+            with quiet():
                 grads = _Pass(stop - start, useful, lift).walk(order, {root: seeds}, wanted)
             results = _found(grads, wanted, seeds, stop - start)
         if not results or any(_has_nan(lower(g)) for g in results):

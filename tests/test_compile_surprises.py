@@ -479,3 +479,64 @@ def test_nothing_of_a_function_stays_when_it_goes() -> None:
     del model, step, _
     gc.collect()
     assert watched() is None
+
+
+def test_a_slice_by_a_computed_number_is_a_look_at_it() -> None:
+    def before_the_largest(x: Any) -> Any:
+        return x[: np.argmax(x)]
+
+    with pytest.raises(CompileError, match="an index or a count looks at a value"):
+        tg.compile(before_the_largest)(np.array([1.0, 3.0, 2.0]))
+
+
+def test_rounding_is_a_look_at_a_value() -> None:
+    with pytest.raises(CompileError, match=r"round\(\) looks at a value"):
+        tg.compile(lambda x: x * round(x[0]))(np.ones(2))
+
+
+def test_an_argument_that_is_written_to_lies_side_by_side() -> None:
+    def write(x: Any) -> Any:
+        x[0] = 3.0
+        return x * 2
+
+    x = np.arange(6.0)
+    with pytest.raises(CompileError, match="do not lie side by side: give a copy"):
+        tg.compile(write)(x[::2])
+    assert x.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_an_argument_of_text_is_refused() -> None:
+    with pytest.raises(CompileError, match="is an array of <U1; expected numbers"):
+        tg.compile(lambda x: x)(np.array(["a", "b"]))
+
+
+def test_other_arrays_in_the_state_of_an_optimizer_are_taken() -> None:
+    losses = []
+    for wrap in (lambda step: step, tg.compile):
+        w = tg.Tensor([1.0, 2.0])
+        optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
+
+        def step(w: Any = w, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            loss = (w * w).sum()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = wrap(step)
+        found = [float(run()) for _ in range(3)]
+        optimizer.state[0]["velocity"] = np.array([5.0, -5.0])
+        losses.append(found + [float(run()) for _ in range(3)])
+    assert losses[0] == losses[1]
+
+
+def test_source_and_plan_are_of_what_ran_last() -> None:
+    f = tg.compile(lambda x: x * 2 + 1)
+    f(np.ones(3))
+    first = f.source
+    f(np.ones((2, 2)))
+    assert f.source != first
+    assert "[2, 2]" in str(f.plan)
+    f(np.ones(3))
+    assert f.source == first
+    assert "[2, 2]" not in str(f.plan)

@@ -94,6 +94,8 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
     seen: dict[int, Any] = {}
     parts: set[int] = set()
     """What is a module, or below one: its numbers are watched."""
+    settled: set[int] = set()
+    """Containers that nobody changes, as their owner's class says by `settled`: not watched."""
     names: dict[int, str] = {}
     stack: list[tuple[Any, str, Spot | None]] = [(function, "", None), (arguments, "", None)]
     while stack and len(seen) < _LIMIT:
@@ -106,7 +108,12 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
             continue
         if isinstance(item, Handle):
             reach.holders.append((item, None if spot is None else spot.holder))
-        if spot is not None and spot.read in ("cell", "item") and not _grows(item):
+        if (
+            spot is not None
+            and spot.read in ("cell", "item")
+            and not _grows(item)
+            and id(spot.holder) not in settled
+        ):
             reach.spots.append(spot)
         if id(item) in seen:
             continue
@@ -120,7 +127,9 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
         else:
             below = [*_below(item, label)]
             stack += below[::-1]
-            if hasattr(type(item), "named_parameters") or id(item) in parts:
+            if id(item) in settled or getattr(type(item), "settled", False):
+                settled.update(id(part) for part, _, _ in below if _grows(part))
+            elif hasattr(type(item), "named_parameters") or id(item) in parts:
                 parts.update(id(part) for part, _, where in below if _is_part(part, where))
                 reach.spots += _numbers(item)
             else:
@@ -173,7 +182,10 @@ def _numbers(item: Any) -> list[Spot]:
     values = item if isinstance(item, dict) else getattr(item, "__dict__", {})
     found = _all_or_each(values, _NUMBERS)
     if hasattr(type(item), "named_parameters") and "training" not in values:
-        found.append(Spot("attribute", item, "training", item.training))
+        # Once for a class, where the modules' own attributes are watched all.
+        every = [spot.read for spot in found] == ["values"]
+        holder = type(item) if every and isinstance(type(item).training, bool) else item
+        found.append(Spot("attribute", holder, "training", item.training))
     return found
 
 

@@ -17,6 +17,11 @@ from .discover import Spot
 from .emit import MISSED
 from .names import Names
 
+_OWN = (
+    "args enter found free inputs kind_of_result lock ndarray op parents recorded refs targets "
+    "wrapped x"
+)
+"""The names that the text of the guard has for itself."""
 OTHER = object()
 """What is returned when the call is not like the recording."""
 
@@ -26,19 +31,7 @@ class Guard:
 
     def __init__(self) -> None:
         self._names = Names()
-        own = (
-            "args",
-            "enter",
-            "found",
-            "free",
-            "lock",
-            "ndarray",
-            "refs",
-            "targets",
-            "wrapped",
-            "x",
-        )
-        for name in own:
+        for name in _OWN.split():
             self._names.new(name)
         self._tests: list[str] = []
         self._free: list[str] = []
@@ -50,6 +43,8 @@ class Guard:
 
     def spot(self, spot: Spot) -> None:
         """Test that a place still refers to what was found."""
+        if isinstance(spot.holder, tuple):
+            return  # it cannot change
         known = dict(zip(spot.holder, spot.found, strict=True)) if spot.read == "values" else None
         found = self._name(spot.found if known is None else known, "found")
         holder = self._name(spot.holder, "a_holder")
@@ -60,10 +55,8 @@ class Guard:
             "values": f"{holder} == {found}",
             "item": f"{holder}[{spot.key!r}] is {found}",
         }[spot.read]
-        if spot.read == "items" and isinstance(spot.holder, tuple):
-            return  # a tuple cannot change
         if spot.read == "item" and isinstance(spot.holder, dict):
-            text = f"{holder}.get({self._names.value(spot.key, str)}) is {found}"
+            text = f"{holder}[{self._names.value(spot.key, str)}] is {found}"
         self._tests.append(text)
         if spot.read in ("items", "values"):
             self._tests += self._exact(spot, holder)
@@ -100,11 +93,12 @@ class Guard:
         lock: Any,
         given: tuple[Any, ...] | None,
         fetched: list[Spot],
-        wrapped: Any,
+        result: tuple[str, dict[str, Any]],
         targets: Sequence[Any],
     ) -> tuple[Any, Any]:
         """Write `enter(args)`, which runs the step, and `free()`, which tests the readable arrays.
 
+        `result` is the text that makes the results of what the step has found, and its names.
         `given` are the arguments of the recording; None, or with others than arrays and numbers
         among them, no call is entered in this fast way; nor where they look at the memory of
         `targets`.  Nobody but the step may hold the readable arrays now.
@@ -116,12 +110,14 @@ class Guard:
         names = [f"x{i}" for i in range(len(given or ()))]
         arrays = [n for n, x in zip(names, given or (), strict=True) if hasattr(x, "dtype")]
         arrays += [slot.written(self._name(slot.holder, "a_holder")) for slot in fetched]
-        self._names.bound |= {"step": step, "lock": lock, "wrapped": wrapped, "MISSED": MISSED}
+        text, names_in_it = result
+        self._names.bound |= {"step": step, "lock": lock, "MISSED": MISSED} | names_in_it
         lines = ["def enter(args):"]
         if tests is None:
             lines += ["    return OTHER"]
         else:
-            condition = "\n            and ".join(tests + self._tests + self._free) or "True"
+            every = dict.fromkeys(tests + self._tests + self._free)
+            condition = "\n            and ".join(every) or "True"
             lines += [f"    if len(args) != {len(names)}:", "        return OTHER"]
             lines += [f"    {', '.join(names)}, = args"] if names else []
             lines += [
@@ -132,7 +128,7 @@ class Guard:
                 "        except (AttributeError, ValueError, KeyError, IndexError):",
                 "            return OTHER",
                 f"        found = step({', '.join(arrays)})",
-                "    return found if found is MISSED else wrapped(found)",
+                f"    return found if found is MISSED else {text}",
             ]
         lines += ["", "def free():", f"    return {' and '.join(self._free) or 'True'}"]
         exec("\n".join(lines), self._names.bound)

@@ -26,8 +26,6 @@ class Memory:
     """Of what is a part of a joined array: that one, and where it starts there."""
     stored_in: dict[Storage, Array] = field(default_factory=dict)
     """Of what is computed where it is stored."""
-    eager: int = 0
-    """The bytes that the arrays take at the worst moment, when each has memory of its own."""
 
     def location(self, array: Array) -> object:
         """Return the same for arrays of fixed memory that start at the same place."""
@@ -50,7 +48,7 @@ def laid_out(program: Program, order: Ordered) -> Memory:
     """Find a place for all that the instructions of a program make."""
     memory = Memory()
     instructions = order.instructions
-    roots = _roots(instructions)
+    roots = roots_of(instructions)
     for value, target in order.in_place.items():
         memory.stored_in[value.storage] = target
     returned = {array.storage for array in program.results}
@@ -63,16 +61,15 @@ def laid_out(program: Program, order: Ordered) -> Memory:
         and storage not in memory.stored_in
     }
     _join(instructions, roots, planned, memory)
-    lives = _lives(instructions, program, memory)
+    lives = lives_of(instructions, program, memory)
     _share(instructions, roots, planned, lives, memory)
-    memory.eager = _peak(roots, _lives(instructions, program, Memory()))
     return memory
 
 
 _Roots = dict[Storage, tuple[Array, Instruction]]
 
 
-def _roots(instructions: list[Instruction]) -> _Roots:
+def roots_of(instructions: list[Instruction]) -> _Roots:
     """Return, of all memory that is made, the array that was made first, and by whom."""
     found: _Roots = {}
     for instruction in instructions:
@@ -108,7 +105,7 @@ def _join(
             start += part.size
 
 
-def _lives(
+def lives_of(
     instructions: list[Instruction], program: Program, memory: Memory
 ) -> dict[Storage, tuple[int, int]]:
     """Return the numbers of the first and the last instruction that need each piece of memory."""
@@ -194,7 +191,7 @@ def _taken_over(
     return None
 
 
-def _peak(roots: _Roots, lives: dict[Storage, tuple[int, int]]) -> int:
+def peak_of(roots: _Roots, lives: dict[Storage, tuple[int, int]]) -> int:
     """Return how many bytes are needed at the worst moment."""
     changes: dict[int, int] = {}
     for storage, (root, _) in roots.items():

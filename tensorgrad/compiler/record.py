@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import backprop
 from ..graph import Leaf, Node, Watcher, _modes, clock
-from ..handle import Handle
+from ..handle import NUMBER_KINDS, Handle
 from ..random import as_generator
 from ..trees import flatten, rebuild
 from .discover import Reach, Spot, check_numbers, containers, discover
@@ -149,7 +149,6 @@ class Recorder(Watcher):
         self.errstate = np.geterr()
         self.leaves: dict[Leaf, LeafState] = {}
         self.handles: list[tuple[Handle, Any, Traced]] = []
-        self.tensors: dict[int, tuple[Handle, str]] = {}
         self.fetched: list[Spot] = []
         self.inputs: list[Array] = []
         self.looked_up: list[Array] = []
@@ -178,6 +177,11 @@ class Recorder(Watcher):
 
     def _argument(self, value: Any, name: str) -> Any:
         if isinstance(value, (np.ndarray, np.generic)):
+            if value.dtype.kind not in NUMBER_KINDS:
+                raise CompileError(
+                    f"argument{name} is an array of {value.dtype}; expected numbers: a compiled "
+                    "function computes with nothing else"
+                )
             traced = self.tape.argument(value, f"argument{name}")
             self.inputs.append(traced.array)
             return traced

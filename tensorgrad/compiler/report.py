@@ -17,7 +17,7 @@ import numpy as np
 from .blocks import Blocks
 from .chain import Literal
 from .loops import reason
-from .memory import Memory, _lives, _peak, _roots
+from .memory import Memory, lives_of, peak_of, roots_of
 from .passes.dead import without_dead
 from .passes.fuse import ChainOf
 from .plan import Plan
@@ -180,7 +180,7 @@ def plan_table(recording: Recording, plan: Plan) -> PlanTable:
 def memory_table(recording: Recording, plan: Plan) -> MemoryTable:
     """Add up the memory of a plan."""
     memory, instructions = plan.memory, plan.order.instructions
-    roots = _roots(instructions)
+    roots = roots_of(instructions)
     fresh = {
         storage: found
         for storage, found in roots.items()
@@ -189,13 +189,13 @@ def memory_table(recording: Recording, plan: Plan) -> MemoryTable:
     owners = {id(a.storage.owner): a.storage.owner.nbytes for a in plan.program.captured}
     # Fusion leaves out what chains make on their way, so the recording itself is looked at.
     program = without_dead(recording.program)
-    everything = _lives(program.instructions, program, Memory())
+    everything = lives_of(program.instructions, program, Memory())
     return MemoryTable(
         planned=sum(memory.pools),
         buffers=len(memory.pools),
         scratch=sum(r.nbytes for r in plan.runners.values() if isinstance(r, Blocks)),
-        fresh=_peak(fresh, _lives(instructions, plan.program, memory)),
-        eager=_peak(_roots(program.instructions), everything),
+        fresh=peak_of(fresh, lives_of(instructions, plan.program, memory)),
+        eager=peak_of(roots_of(program.instructions), everything),
         captured=sum(owners.values()),
     )
 
@@ -246,7 +246,7 @@ class _Reader:
 
     def _row(self, number: int, instruction: Instruction) -> Row:
         outputs = instruction.outputs
-        lives = dict.fromkeys(self._lives(out, instruction) for out in outputs)
+        lives = dict.fromkeys(self.lives(out, instruction) for out in outputs)
         return Row(
             number=number,
             phase=instruction.place.phase.name.lower(),
@@ -349,7 +349,7 @@ class _Reader:
 
     # --- where and how ----------------------------------------------------------------------------
 
-    def _lives(self, array: Array, instruction: Instruction) -> str:
+    def lives(self, array: Array, instruction: Instruction) -> str:
         """Tell where a result lives."""
         storage, memory = array.storage, self.memory
         if instruction.kind is Kind.VIEW:

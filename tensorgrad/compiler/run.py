@@ -24,9 +24,10 @@ from .emit import MISSED, emit
 from .errors import CompileError, NotNowError
 from .guard import OTHER, Guard
 from .plan import Plan, planned
+from .program import Kind
 from .record import Recording, record
 from .report import DRAW_TABLE, MemoryTable, PlanTable, memory_table, plan_table
-from .values import root_of
+from .values import address, root_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,9 +47,9 @@ def _no_graph(*_args: Any, **_params: Any) -> Any:
     )
 
 
-_compiled = op(_no_graph, joint=_no_graph, name="compiled")
-_nothing = Leaf(np.zeros(()))
-"""What a result is computed from, as far as its graph knows."""
+_nothing = (Leaf(np.zeros(())),)
+_OF_A_RESULT = (op(_no_graph, joint=_no_graph, name="compiled"), _nothing, _nothing)
+"""The op of a tensor that is returned, whose graph is not kept, its parents and its inputs."""
 
 
 class Compiled(Generic[P, R]):
@@ -62,26 +63,35 @@ class Compiled(Generic[P, R]):
         self._function = function
         self._threads = threads
         self._entries: list[_Entry] = []
+        self._latest: tuple[tuple[Any, ...], _Entry | None] = ((), None)
+        """The recording that ran last, and the modes of recording at that time."""
         self._recorded = 0
         self._missed = 0
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function."""
-        modes = _modes.get()
-        if len(modes) > 1 and watchers():
-            # Anomalies are looked for, or another function is recorded.
-            return self._function(*args, **kwargs)
-        mode = modes[-1] is not False
+        modes, entry = self._latest
         found: Any = OTHER
-        if not kwargs:
-            for entry in self._entries:
-                if entry.records is mode:
-                    found = entry.fast(args)
-                    if found is not OTHER:
-                        break
+        if not kwargs and _modes.get() == modes:
+            found = entry.fast(args)  # type: ignore[union-attr]
         if found is OTHER:
-            found = self._slowly(args, kwargs, mode)
+            if watchers():  # anomalies are looked for, or another function is recorded
+                return self._function(*args, **kwargs)
+            found = self._found(args, kwargs)
         return self._eagerly(args, kwargs) if found is MISSED else found
+
+    def _found(self, args: Any, kwargs: Any) -> Any:
+        """Run a recording that fits: one whose quick test says so, or else after a closer look."""
+        modes = _modes.get()
+        mode = modes[-1] is not False
+        entries = [entry for entry in self._entries if entry.records is mode]
+        for quick in (False,) if kwargs else (True, False):
+            for entry in entries:
+                found = entry.fast(args) if quick else entry.call(args, kwargs)
+                if found is not OTHER:
+                    self._latest = modes, entry
+                    return found
+        return self._record(args, kwargs, modes)
 
     def _eagerly(self, args: Any, kwargs: Any) -> R:
         """Run a call that turned out not to be like the recording; warn where that goes on."""
@@ -95,19 +105,16 @@ class Compiled(Generic[P, R]):
             )
         return self._function(*args, **kwargs)
 
-    def _slowly(self, args: Any, kwargs: Any, mode: bool) -> Any:
-        """Look more closely for a recording that fits, or make one."""
-        for entry in self._entries:
-            if entry.records is mode:
-                found = entry.call(args, kwargs)
-                if found is not OTHER:
-                    return found
+    def _record(self, args: Any, kwargs: Any, modes: tuple[Any, ...]) -> Any:
+        """Make a recording and run it."""
+        mode = modes[-1] is not False
         try:
             with _recording:
                 recording = record(self._function, args, kwargs, mode)
                 entry = _Entry(recording, args, kwargs, mode, self._threads)
         except NotNowError:
             return MISSED
+        self._latest = modes, entry
         self._entries.insert(0, entry)
         del self._entries[_ENTRIES:]
         self._recorded += 1
@@ -116,7 +123,7 @@ class Compiled(Generic[P, R]):
                 f"{getattr(self, '__name__', 'a compiled function')} has been recorded "
                 f"{self._recorded} times, each time for other shapes, numbers or objects, which is "
                 "slow: give numbers that change as arrays, and batches of one size",
-                stacklevel=3,
+                stacklevel=4,
             )
         found = entry.call(args, kwargs)
         return MISSED if found is OTHER else found
@@ -178,9 +185,10 @@ class Compiled(Generic[P, R]):
         return DRAW_TABLE["plan"](self.plan, format, rankdir, max_nodes)
 
     def _last(self) -> _Entry:
-        if not self._entries:
+        entry = self._latest[1]
+        if entry is None:
             raise RuntimeError("there is no recording yet: call the function first")
-        return self._entries[0]
+        return entry
 
 
 class _Entry:
@@ -210,12 +218,12 @@ class _Entry:
         """Make buffers and resolve views for these captured arrays; write the guard."""
         self._captured = captured
         step, kept = self._code.bound["prepare"](*captured)
-        if any(i.kind.value == "draw" for i in self.plan.order.instructions):
+        if any(i.kind is Kind.DRAW for i in self.plan.order.instructions):
             step = _restoring(step, self.recording.generators)
         guard = Guard()
         watched = {id(s.holder) for s in self.recording.spots if s.read in ("items", "values")}
         for spot in self.recording.spots:
-            if not (spot.read == "item" and (id(spot.holder) in watched or _fixed(spot.holder))):
+            if not (spot.read == "item" and id(spot.holder) in watched):
                 guard.spot(spot)
         for array, data in zip(self.plan.program.captured, captured, strict=True):
             origin = self.recording.origins.get(array)
@@ -230,7 +238,7 @@ class _Entry:
         pairs = zip(self.plan.program.captured, captured, strict=True)
         self._targets = [root_of(data) for array, data in pairs if array.storage in self._written]
         self.fast, self._free = guard.written(
-            step, self._lock, self._given, self.recording.fetched, self._wrapped, self._targets
+            step, self._lock, self._given, self.recording.fetched, self._result(), self._targets
         )
 
     def call(self, args: Any, kwargs: Any) -> Any:
@@ -299,20 +307,20 @@ class _Entry:
             elif result.kind is None:
                 leaves.append(next(values))
             elif result.records:
-                value, parents = next(values), (_nothing,)
-                leaves.append(recorded(result.kind, _compiled, parents, parents, value, False))
+                leaves.append(recorded(result.kind, *_OF_A_RESULT, next(values), False))
             else:
                 leaves.append(made(result.kind, next(values)))
-        tree = self.recording.tree
-        # The usual case, one tensor, without the way through a tree.
-        if len(leaves) == 1 and not isinstance(tree, (tuple, list, dict)):
-            return leaves[0]
-        return rebuild(tree, iter(leaves))
+        return rebuild(self.recording.tree, iter(leaves))
 
-
-def _fixed(holder: Any) -> bool:
-    """Tell whether a container cannot change."""
-    return isinstance(holder, tuple)
+    def _result(self) -> tuple[str, dict[str, Any]]:
+        """Write what turns `found` into the results, and say what the names in it stand for."""
+        results, tree = self.recording.results, self.recording.tree
+        one = len(results) == 1 and not isinstance(tree, (tuple, list, dict))
+        if one and results[0].records and results[0].given is None:  # a loss: without calls between
+            names = dict(zip(("op", "parents", "inputs"), _OF_A_RESULT, strict=True))
+            text = "recorded(kind_of_result, op, parents, inputs, found[0], False)"
+            return text, names | {"recorded": recorded, "kind_of_result": results[0].kind}
+        return "wrapped(found)", {"wrapped": self._wrapped}
 
 
 def _restoring(step: Callable[..., Any], generators: list[np.random.Generator]) -> Any:
@@ -355,7 +363,7 @@ def _alike(new: list[Any], old: list[Any]) -> bool:
         if (a.shape, a.dtype, a.strides) != (b.shape, b.dtype, b.strides):
             return False
         base = b if b.base is None else b.base
-        moved = a.__array_interface__["data"][0] - b.__array_interface__["data"][0]
+        moved = address(a) - address(b)
         if starts.setdefault(id(base), moved) != moved:
             return False
     return True

@@ -5,6 +5,7 @@ Floor: compiler, above `passes`, `blocks` and `loops`.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -75,10 +76,7 @@ def _worth_a_loop(chain: Chain) -> bool:
 
     A call of a loop costs three times what one of NumPy costs.
     """
-    size = 1
-    for n in chain.shape:
-        size *= n
-    return len(chain.lines) > (3 if size < 2048 else 1)
+    return len(chain.lines) > (3 if math.prod(chain.shape) < 2048 else 1)
 
 
 def runners_of(

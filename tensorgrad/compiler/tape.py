@@ -307,6 +307,11 @@ class Tape:
         memory = self._memory[storage]
         if memory is not storage.owner:
             return
+        if not (memory.flags.c_contiguous or memory.flags.f_contiguous):
+            raise CompileError(
+                "a compiled function writes to an array whose elements do not lie side by side: "
+                "give a copy of it"
+            )
         private = np.array(memory, order="K")
         self._memory[storage] = private
         for reference in self._looking[storage]:
@@ -427,11 +432,6 @@ class Tape:
         """Copy memory from outside, to write to the copy until all has gone well."""
         owner = self._owner(storage)
         self.own(owner)
-        if not (owner.value.flags.c_contiguous or owner.value.flags.f_contiguous):
-            raise CompileError(
-                "a compiled function writes to a part of an array whose elements do not lie side "
-                "by side: give a copy of it"
-            )
         stored = self._stored.pop(storage, {})
         flat = self.call(Kind.CALL, COPY, (self.call(Kind.CALL, np.ravel, (owner, "K"), {}),), {})
         self._private[storage] = flat

@@ -7,7 +7,6 @@ recording, and shows each call to the tape.
 
 from __future__ import annotations
 
-import math
 import operator
 import sys
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from .._typing import Shape
 from .errors import CompileError, NotNowError
 from .program import GETITEM, Array, Instruction, Kind, Method
 from .tape import Tape
-from .values import equal
+from .values import equal, lowered
 
 _ABOUT: Final = {
     np.shape, np.ndim, np.size, np.iscomplexobj, np.isrealobj, np.result_type, np.can_cast,
@@ -138,7 +137,7 @@ class Traced(NDArrayOperatorsMixin):
         if any(not issubclass(kind, (Traced, np.ndarray)) for kind in types):
             return NotImplemented
         if function in _ABOUT:
-            return function(*_values(args), **_values(params))
+            return function(*lowered(args, _value), **lowered(params, _value))
         if function is np.copyto and not set(params) - {"casting"} and len(args) == 2:
             self.tape.write(self.tape.target(args[0]), Ellipsis, args[1])
             return None
@@ -217,10 +216,10 @@ class Traced(NDArrayOperatorsMixin):
         return found if out is None else self._given((out,), found)
 
     def __getitem__(self, key: Any) -> Any:
-        return self.tape.call(Kind.CALL, GETITEM, (self, key), {})
+        return self.tape.call(Kind.CALL, GETITEM, (self, _with_plain_slices(key)), {})
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self.tape.write(self, key, value)
+        self.tape.write(self, _with_plain_slices(key), value)
 
     # A NumPy scalar is not changed in place, so a name is bound to another one.
     __iadd__ = _in_place("add")
@@ -271,6 +270,9 @@ class Traced(NDArrayOperatorsMixin):
 
     def __index__(self) -> int:
         return operator.index(self._seen("an index or a count", operator.index))
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return self._seen("round()", lambda value: round(value, digits))
 
     def __contains__(self, item: Any) -> bool:
         return bool(self._seen("`in`", lambda value: item in value))
@@ -332,15 +334,19 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, Traced) and isinstance(x.value, np.generic)
 
 
-def _values(tree: Any) -> Any:
-    """Return nested arguments with the values of traced arrays."""
-    if isinstance(tree, Traced):
-        return tree.value
-    if isinstance(tree, (tuple, list)):
-        return type(tree)(_values(item) for item in tree)
-    if isinstance(tree, dict):
-        return {key: _values(item) for key, item in tree.items()}
-    return tree
+def _value(x: Any) -> Any:
+    """Return the array itself."""
+    return x.value if isinstance(x, Traced) else x
+
+
+def _with_plain_slices(key: Any) -> Any:
+    """Return what stands between brackets; numbers in slices decide a shape, so they are read."""
+    if isinstance(key, tuple):
+        return tuple(_with_plain_slices(item) for item in key)
+    if not isinstance(key, slice):
+        return key
+    parts = (key.start, key.stop, key.step)
+    return slice(*(operator.index(part) if isinstance(part, Traced) else part for part in parts))
 
 
 def _caller() -> FrameType | None:
@@ -355,11 +361,6 @@ def _caller() -> FrameType | None:
             return None
         frame = frame.f_back
     return None
-
-
-def count(shape: Shape) -> int:
-    """Return the number of elements of a shape."""
-    return math.prod(shape)
 
 
 def has_nan_of(instruction: Instruction) -> Array | None:

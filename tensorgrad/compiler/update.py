@@ -9,9 +9,8 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from .._typing import Array
+from ..quiet import quiet
 from .emit import emit
 from .plan import planned
 from .program import Phase, Place, Program
@@ -37,7 +36,7 @@ class PlannedUpdate:
         arrays = {"param": param, "grad": grad, "lr": lr} | state
         traced = {name: tape.capture(array, name) for name, array in arrays.items()}
         names = {traced[name].array: name for name in arrays}
-        with np.errstate(all="ignore"):
+        with quiet():
             new, new_state = rule(
                 traced["param"],
                 traced["grad"],

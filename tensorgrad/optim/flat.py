@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from .._typing import Array
+from ..compiler.values import address
 from ..tensor import Tensor, Value
 
 State: TypeAlias = dict[str, Array]
@@ -41,6 +42,9 @@ class Flat:
     A parameter whose array nobody else holds moves into its home.  What stays outside is copied in
     and out at each update, or updated where it is if it is large.
     """
+
+    settled = True
+    """Its lists and dicts stay as they are made, so that compiled functions need not look."""
 
     def __init__(
         self, members: Sequence[int], params: Sequence[Tensor], init: Callable[[Array], State]
@@ -262,19 +266,14 @@ def _laid_by_another(arrays: Sequence[Any]) -> Any:
     owner = getattr(arrays[0], "base", None)
     if type(owner) is not np.ndarray or owner.dtype != arrays[0].dtype or owner.ndim != 1:
         return None
-    start = end = _address(arrays[0])
+    start = end = address(arrays[0])
     for array in arrays:
         if type(array) is not np.ndarray or array.base is not owner:
             return None
-        if _address(array) != end or not array.flags.c_contiguous:
+        if address(array) != end or not array.flags.c_contiguous:
             return None
         end += array.nbytes
-    first, rest = divmod(start - _address(owner), owner.itemsize)
+    first, rest = divmod(start - address(owner), owner.itemsize)
     if rest or not owner.flags.c_contiguous:
         return None
     return owner[first : first + sum(map(np.size, arrays))]
-
-
-def _address(array: Array) -> int:
-    """Return where an array begins."""
-    return int(array.__array_interface__["data"][0])

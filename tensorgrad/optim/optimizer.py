@@ -19,6 +19,7 @@ from ..compiler.errors import NotNowError
 from ..compiler.update import PlannedUpdate
 from ..graph import clock
 from ..interrupts import uninterrupted
+from ..quiet import quiet
 from ..tensor import Tensor
 from .flat import Bind, Flat, Run, State, may_move
 
@@ -164,7 +165,7 @@ class Optimizer(ABC):
         runs = self._recorded_runs(reached) if recorded else self._runs(reached)
         bind = None if recorded else self._rule()
         # A NaN or an overflow must not stop a step half-way, whatever np.seterr says.
-        with uninterrupted(), np.errstate(all="ignore"):
+        with uninterrupted(), quiet():
             for run in runs:
                 if bind is None:
                     run.record(self.update, self._lr)
@@ -190,8 +191,11 @@ class Optimizer(ABC):
         Raises
         ------
         NotNowError
-            If a group would split, which is to be done eagerly and once.
+            If a group would split, or somebody has put other arrays into the state: both are done
+            eagerly, and once.
         """
+        if not _same(_arrays(self.state), self._views):
+            raise NotNowError
         before = [flat.groups for flat in self._flats]
         runs = [run for flat in self._flats for run in flat.runs(set(reached), any_size=True)]
         if any(flat.groups is not old for flat, old in zip(self._flats, before, strict=True)):
