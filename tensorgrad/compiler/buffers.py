@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .memory import Memory
 from .names import Names
 from .program import Array, Home
@@ -24,6 +26,8 @@ class Buffers:
         self.made: set[Array] = set()
         self._line = line
         self._pools: dict[int, str] = {}
+        self._alike: dict[Any, str] = {}
+        self._cells: dict[Array, str] = {}
         self._numbers: set[Array] = set()
 
     def read(self, array: Array) -> str:
@@ -34,6 +38,12 @@ class Buffers:
         if home is Home.CAPTURED and not array.shape and array.value is not None:
             return self._number(array)
         return self.names.of(array)
+
+    def scalar(self, array: Array) -> str:
+        """Return an expression for a number as a NumPy scalar, which it may be an array for."""
+        name = self.read(array)
+        made = array.storage.home in (Home.ARGUMENT, Home.MADE)
+        return f"{name}[()]" if made and not array.number else name
 
     def _constant(self, array: Array) -> str:
         if array.shape:
@@ -57,6 +67,19 @@ class Buffers:
             self._line(f"{name} = {self.names.of(array)}[()]")
         return name
 
+    def cell(self, array: Array) -> str:
+        """Return the name of a number as an array, which ufuncs take in half the time."""
+        if array not in self._cells:
+            if array.storage.home is Home.CONSTANT and array.value is not None:
+                self._cells[array] = self.names.bind(
+                    np.asarray(array.value), array.label or "number"
+                )
+            else:
+                name = self._cells[array] = self.names.new(f"{self.names.of(array)}_cell")
+                self.prepare(f"{name} = np.empty((), np.{array.dtype.name})")
+                self._line(f"{name}[()] = {self.read(array)}")
+        return self._cells[array]
+
     def buffer(self, array: Array, suggestion: str) -> str:
         """Make an array of fixed memory, once, and return its name."""
         name = self.names.of(array, suggestion)
@@ -74,13 +97,21 @@ class Buffers:
             part = f"{whole}[{start}:{start + array.size}]"
             self.prepare(f"{name} = {part}" + (f".reshape({shape})" if len(shape) != 1 else ""))
             return name
-        pool = self._pools.setdefault(self.memory.pool_of[storage], "")
+        number = self.memory.pool_of[storage]
+        alike = number, shape, array.dtype, array.strides
+        if alike in self._alike:
+            # The same object, in which NumPy sees at once that it may write where it reads: 0.2 us
+            # less for each operation in place than of two arrays over the same memory.
+            self.prepare(f"{name} = {self._alike[alike]}")
+            return name
+        self._alike[alike] = name
+        pool = self._pools.setdefault(number, "")
         if not pool and array.contiguous:
-            self._pools[self.memory.pool_of[storage]] = name
+            self._pools[number] = name
             self.prepare(f"{name} = np.empty({shape}, {dtype})")
             return name
         if not pool:
-            pool = self._pools[self.memory.pool_of[storage]] = self.names.new("memory")
+            pool = self._pools[number] = self.names.new("memory")
             self.prepare(f"{pool} = np.empty({array.nbytes}, np.uint8)")
         strides = "" if array.contiguous else f", 0, {array.strides}"
         self.prepare(f"{name} = np.ndarray({shape}, {dtype}, {pool}{strides})")

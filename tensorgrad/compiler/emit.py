@@ -22,7 +22,18 @@ from .buffers import Buffers
 from .chain import Literal
 from .names import Names, hint, symbol
 from .plan import Plan
-from .program import GETITEM, SETITEM, Array, Home, Instruction, Kind, Method, Phase, Place
+from .program import (
+    GETITEM,
+    SETITEM,
+    Array,
+    Home,
+    Instruction,
+    Kind,
+    Method,
+    Phase,
+    Place,
+    contiguous_strides,
+)
 from .record import Recording
 from .runners import halved
 from .tape import ASTYPE, COPY
@@ -245,7 +256,11 @@ class _Writer:
 
     def _operand(self, instruction: Instruction, argument: Any) -> str:
         """Write an operand; a number becomes an array, which NumPy need not convert each time."""
-        if type(argument) not in (int, float) or not isinstance(instruction.function, np.ufunc):
+        if not isinstance(instruction.function, np.ufunc):
+            return self.names.value(argument, self.arrays.read)
+        if isinstance(argument, Array):
+            return self.arrays.read(argument) if argument.shape else self.arrays.cell(argument)
+        if type(argument) not in (int, float):
             return self.names.value(argument, self.arrays.read)
         args = instruction.args
         terms = [("", a.dtype) if isinstance(a, Array) else Literal(a) for a in args]
@@ -275,6 +290,9 @@ class _Writer:
             return
         into = self.arrays.buffer(out, hint(instruction.function))
         if self._in_halves(instruction, into):
+            return
+        if instruction.function is spread and not instruction.args[0].shape:
+            self._line(f"{into}.fill({self.arrays.read(instruction.args[0])})")
             return
         if instruction.function in (ASTYPE, COPY, spread):
             casting = ', casting="unsafe"' if instruction.function == ASTYPE else ""
@@ -306,7 +324,7 @@ class _Writer:
             self.arrays.buffer(out, hint(instruction.function)) for out in instruction.outputs
         ]
         inputs = [self.arrays.read(a) for a in instruction.args if a.shape]
-        numbers = [self.arrays.read(a) for a in instruction.args if not a.shape]
+        numbers = [self.arrays.scalar(a) for a in instruction.args if not a.shape]
         phase = instruction.place.phase.name.lower()
         name = self.names.new(f"{phase}_{instruction.function.__name__}"[:40])
         bound = self.names.bind(runner, "chain")
@@ -318,32 +336,30 @@ class _Writer:
     def _expression(self, instruction: Instruction) -> str:
         """Write an operation on single numbers, which is ten times faster with an operator."""
         sign = symbol(instruction.function)
+        if instruction.function == ASTYPE and _casts_a_float(instruction):
+            return self._cast(instruction)
         if sign is None or instruction.params:
             return self._call_text(instruction)
         x, y = (self.names.value(a, self.arrays.read) for a in instruction.args)
         return f"{x} {sign} {y}"
+
+    def _cast(self, instruction: Instruction) -> str:
+        """Write the cast of a single number, which takes half the time of `astype`."""
+        value = self.arrays.read(instruction.args[0])
+        dtype = instruction.out.dtype
+        return value if dtype == instruction.args[0].dtype else f"np.{dtype.name}({value})"
 
     def _reduction(self, instruction: Instruction) -> None:
         self._with_out(instruction)
 
     def _product(self, instruction: Instruction) -> None:
         out = instruction.out
-        matrices = [*instruction.args, out]
-        if (
-            instruction.function is np.matmul
-            and self.memory.fixed(out)
-            and out.contiguous
-            and out.size * out.dtype.itemsize <= _SMALL_PRODUCT
-            and all(
-                isinstance(a, Array) and len(a.shape) == 2 and min(a.shape) > 1 for a in matrices
-            )
-            and len({a.dtype for a in matrices}) == 1
-        ):
+        if self.memory.fixed(out) and _small_product(instruction):
             # The same call of BLAS as matmul makes, which comes to it a microsecond later.  But
             # dot fills `out` with zeros before: an eighth of the time of a product of 512 x 784.
             into = self.arrays.buffer(out, "product")
             x, y = (self.arrays.read(a) for a in instruction.args)
-            self._line(f"np.dot({x}, {y}, {into})")
+            self._line(f"{x}.dot({y}, {into})")
         else:
             self._with_out(instruction)
 
@@ -425,7 +441,9 @@ class _Writer:
         for instruction in self.order.commit:
             self._instruction(instruction)
         for target, value in self.order.copied:
-            if target.shape:
+            if target.shape and not value.shape:
+                self._line(f"{self.names.of(target)}.fill({self.arrays.read(value)})")
+            elif target.shape:
                 self._line(f"np.copyto({self.names.of(target)}, {self.arrays.read(value)})")
             else:
                 self._line(f"{self.names.of(target)}[...] = {self.arrays.read(value)}")
@@ -461,6 +479,38 @@ class _Writer:
         )
         label, is_leaf = next(known, ("holder", False))
         return self.names.bind(holder, f"{label}_{'leaf' if is_leaf else 'tensor'}")
+
+
+def _casts_a_float(instruction: Instruction) -> bool:
+    """Tell whether a cast is one of a NumPy scalar to a float."""
+    x = instruction.args[0]
+    scalar = x.number or x.storage.home is Home.CAPTURED
+    return scalar and x.dtype.kind == "f" and instruction.out.dtype.kind == "f"
+
+
+def _small_product(instruction: Instruction) -> bool:
+    """Tell whether a product is one of small matrices, which `dot` multiplies as matmul does.
+
+    Of single numbers it is not: there -0.0 is another result.
+    """
+    matrices = [*instruction.args, instruction.out]
+    return (
+        instruction.function is np.matmul
+        and all(isinstance(a, Array) and len(a.shape) == 2 and _in_order(a) for a in matrices)
+        and len({a.dtype for a in matrices}) == 1
+        and matrices[0].dtype.kind == "f"
+        and matrices[0].dtype.itemsize >= 4  # others are no matter of BLAS
+        and max(max(a.shape) for a in matrices) > 1
+        and min(min(a.shape) for a in matrices) > 0
+        and instruction.out.contiguous
+        and instruction.out.nbytes <= _SMALL_PRODUCT
+    )
+
+
+def _in_order(matrix: Array) -> bool:
+    """Tell whether rows or columns lie one after the other."""
+    turned = contiguous_strides(matrix.shape[::-1], matrix.dtype)[::-1]
+    return matrix.contiguous or matrix.strides == turned
 
 
 def _by_position(function: Any, params: dict[str, Any]) -> bool:
