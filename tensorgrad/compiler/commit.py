@@ -44,14 +44,14 @@ def ordered(program: Program) -> Ordered:
     while True:
         commit = _behind(program, candidates)
         bad = _read_too_late(candidates, commit)
-        closer = _closer(_with_helpers(program, commit), candidates)
-        if not bad and not _read_too_late(candidates, closer):
-            commit = closer
         if any(i.kind not in SAFE for i in commit):
             bad = set(candidates)
         if not bad:
             break
         candidates = {value: target for value, target in candidates.items() if value not in bad}
+    closer = _closer(_with_helpers(program, commit), candidates)
+    if not _read_too_late(candidates, closer):
+        commit = closer
     chosen = set(map(id, commit))
     return Ordered(
         [i for i in program.instructions if id(i) not in chosen],

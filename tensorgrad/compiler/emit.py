@@ -19,6 +19,7 @@ from ..quiet import quiet
 from . import threads
 from .arithmetic import dtype_of_numbers
 from .buffers import Buffers
+from .calls import by_position, casts_a_float, small_product
 from .chain import Literal
 from .names import Names, hint, symbol
 from .plan import Plan
@@ -32,7 +33,6 @@ from .program import (
     Method,
     Phase,
     Place,
-    contiguous_strides,
 )
 from .record import Recording
 from .runners import halved
@@ -40,8 +40,6 @@ from .tape import ASTYPE, COPY
 from .traced import Attribute
 from .values import Draw, equal, spread
 
-_SMALL_PRODUCT = 16_384
-"""Up to so many bytes a product is faster as np.dot than as np.matmul."""
 MISSED = object()
 """What `step` returns when the call is not like the recording: nothing has been changed then."""
 
@@ -240,7 +238,7 @@ class _Writer:
         params = dict(instruction.params)
         if instruction.kind is Kind.REDUCTION:
             given.append(self.names.value(params.pop("axis"), self.arrays.read))
-        if out and _by_position(function, params):
+        if out and by_position(function, params):
             given += ["None", out] if instruction.kind is Kind.REDUCTION else [out]
         elif out:
             params["out"] = out
@@ -336,7 +334,7 @@ class _Writer:
     def _expression(self, instruction: Instruction) -> str:
         """Write an operation on single numbers, which is ten times faster with an operator."""
         sign = symbol(instruction.function)
-        if instruction.function == ASTYPE and _casts_a_float(instruction):
+        if instruction.function == ASTYPE and casts_a_float(instruction):
             return self._cast(instruction)
         if sign is None or instruction.params:
             return self._call_text(instruction)
@@ -354,7 +352,7 @@ class _Writer:
 
     def _product(self, instruction: Instruction) -> None:
         out = instruction.out
-        if self.memory.fixed(out) and _small_product(instruction):
+        if self.memory.fixed(out) and small_product(instruction):
             # The same call of BLAS as matmul makes, which comes to it a microsecond later.  But
             # dot fills `out` with zeros before: an eighth of the time of a product of 512 x 784.
             into = self.arrays.buffer(out, "product")
@@ -479,46 +477,3 @@ class _Writer:
         )
         label, is_leaf = next(known, ("holder", False))
         return self.names.bind(holder, f"{label}_{'leaf' if is_leaf else 'tensor'}")
-
-
-def _casts_a_float(instruction: Instruction) -> bool:
-    """Tell whether a cast is one of a NumPy scalar to a float."""
-    x = instruction.args[0]
-    scalar = x.number or x.storage.home is Home.CAPTURED
-    return scalar and x.dtype.kind == "f" and instruction.out.dtype.kind == "f"
-
-
-def _small_product(instruction: Instruction) -> bool:
-    """Tell whether a product is one of small matrices, which `dot` multiplies as matmul does.
-
-    Of single numbers it is not: there -0.0 is another result.
-    """
-    matrices = [*instruction.args, instruction.out]
-    return (
-        instruction.function is np.matmul
-        and all(isinstance(a, Array) and len(a.shape) == 2 and _in_order(a) for a in matrices)
-        and len({a.dtype for a in matrices}) == 1
-        and matrices[0].dtype.kind == "f"
-        and matrices[0].dtype.itemsize >= 4  # others are no matter of BLAS
-        and max(max(a.shape) for a in matrices) > 1
-        and min(min(a.shape) for a in matrices) > 0
-        and instruction.out.contiguous
-        and instruction.out.nbytes <= _SMALL_PRODUCT
-    )
-
-
-def _in_order(matrix: Array) -> bool:
-    """Tell whether rows or columns lie one after the other."""
-    turned = contiguous_strides(matrix.shape[::-1], matrix.dtype)[::-1]
-    return matrix.contiguous or matrix.strides == turned
-
-
-def _by_position(function: Any, params: dict[str, Any]) -> bool:
-    """Tell whether the result may stand after the inputs, which saves a twentieth of a small step.
-
-    `maximum` and `minimum` ask for `out=`, since they were often called with three inputs.
-    """
-    ufunc = getattr(function, "__self__", function)
-    if not isinstance(ufunc, np.ufunc) or "dtype" in params:
-        return False
-    return function not in (np.maximum, np.minimum)
