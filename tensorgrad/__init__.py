@@ -3,7 +3,7 @@
 The public names, nothing else.
 """
 
-from . import data, debug, nn, numpy, optim, scalar, viz
+from . import data, debug, io, nn, numpy, optim, scalar, viz
 from .compiler import CompileError, compile
 from .creation import (
     arange,
@@ -181,6 +181,7 @@ __all__ = [
     "hessian",
     "hvp",
     "hypot",
+    "io",
     "is_grad_enabled",
     "jacobian",
     "jvp",
