@@ -34,10 +34,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         `path` is a folder, a symbolic link or another special file, or if it is write-protected.
     """
     target = Path(path)
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(folder))
     mode = _mode_for(target)
     with uninterrupted():
         # Created anew and for its owner alone (O_EXCL, 0600).
-        number, name = tempfile.mkstemp(".tmp", ".tensorgrad-", target.absolute().parent)
+        number, name = tempfile.mkstemp(".tmp", ".tensorgrad-", folder)
         temporary = Path(name)
         try:
             with os.fdopen(number, "w+b") as file:
@@ -50,7 +53,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-        _flush_folder(temporary.parent)
+        _flush_folder(folder)
 
 
 def _mode_for(target: Path) -> int:
