@@ -8,6 +8,7 @@ from .compiler import CompileError, compile
 from .creation import (
     arange,
     eye,
+    from_dlpack,
     full,
     full_like,
     get_default_dtype,
@@ -171,6 +172,7 @@ __all__ = [
     "fit",
     "flip",
     "floor",
+    "from_dlpack",
     "full",
     "full_like",
     "gelu",
