@@ -8,9 +8,11 @@ of `FORMATS` in `files`.
 
 from .checks import FormatError
 from .files import load, load_metadata, load_safetensors, save, save_safetensors
+from .onnx import export_onnx
 
 __all__ = [
     "FormatError",
+    "export_onnx",
     "load",
     "load_metadata",
     "load_safetensors",
