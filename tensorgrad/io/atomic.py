@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -23,9 +23,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     It is a temporary file in the same folder, since only a rename within a file system happens at
     once.  It is flushed to the disk before the rename, and the folder after it, so that also after
-    a power failure there is the old file or the new one.  An error in the block removes it, and
-    leaves the old file as it was.  Ctrl-C waits until the block and the rename are through.  A
-    process that is killed leaves its temporary file, `.tensorgrad-*.tmp`, behind.
+    a power failure there is the old file or the new one.  The new one has the old one's
+    permissions.  An error in the block removes the temporary file, and leaves the old one as it
+    was.  Ctrl-C waits until the block and the rename are through.  A process that is killed leaves
+    its temporary file behind, `.tensorgrad-*.tmp`.
 
     Raises
     ------
@@ -37,16 +38,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     folder = target.absolute().parent
     if not folder.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(folder))
-    mode = _mode_for(target)
+    mode = _mode_of(target)
+    temporary = folder / f".tensorgrad-{secrets.token_hex(8)}.tmp"
+
+    def opener(name: str, flags: int) -> int:
+        # For its owner alone, until it is as private as the file that it replaces.
+        return os.open(name, flags, 0o666 if mode is None else 0o600)
+
     with uninterrupted():
-        # Created anew and for its owner alone (O_EXCL, 0600).
-        number, name = tempfile.mkstemp(".tmp", ".tensorgrad-", folder)
-        temporary = Path(name)
+        file = open(temporary, "x+b", opener=opener)  # noqa: SIM115 - closed below
         try:
-            with os.fdopen(number, "w+b") as file:
+            with file:
                 yield file
                 file.flush()
-                temporary.chmod(mode)
+                if mode is not None:
+                    temporary.chmod(mode)
                 os.fsync(file.fileno())
             temporary.replace(target)
         except BaseException:
@@ -56,15 +62,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         _flush_folder(folder)
 
 
-def _mode_for(target: Path) -> int:
-    """Return the permissions that the new file gets: the old file's, else what is usual."""
+def _mode_of(target: Path) -> int | None:
+    """Return the permissions of a file that may be replaced, None if there is none."""
     try:
         found = target.lstat().st_mode
     except FileNotFoundError:
-        # The mask can only be read by setting it: for a moment, to the strictest.
-        mask = os.umask(0o077)
-        os.umask(mask)
-        return 0o666 & ~mask
+        return None
     if stat.S_ISLNK(found):
         raise OSError(
             errno.ELOOP, "is a symbolic link: save to what it points to, or remove it", str(target)
