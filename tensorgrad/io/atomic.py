@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +38,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     if not folder.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(folder))
     mode = _mode_of(target)
-    temporary = folder / f".tensorgrad-{secrets.token_hex(8)}.tmp"
+    temporary = folder / f".tensorgrad-{os.urandom(8).hex()}.tmp"
 
     def opener(name: str, flags: int) -> int:
         # For its owner alone, until it is as private as the file that it replaces.
