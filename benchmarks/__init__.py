@@ -10,6 +10,7 @@
 - `eager`, `compiled`, `first_call`, `engine`, `gradients`, `growth`  the groups: which cases,
                which peers, which targets; `steps` is what the first two share.
 - `table`, `page`, `machine`   how results are shown and written.
+- `kills`      apart from the rest: processes killed while they save.
 
 To add a peer: a module in `peers/` with the cases that it can do, and a line in `registry`.  To add
 a group: a module with `ROWS` and `run(settings, rows)`, and a line in `__main__.GROUPS`.

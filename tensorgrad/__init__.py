@@ -3,11 +3,12 @@
 The public names, nothing else.
 """
 
-from . import data, debug, nn, numpy, optim, scalar, viz
+from . import data, debug, io, nn, numpy, optim, scalar, viz
 from .compiler import CompileError, compile
 from .creation import (
     arange,
     eye,
+    from_dlpack,
     full,
     full_like,
     get_default_dtype,
@@ -171,6 +172,7 @@ __all__ = [
     "fit",
     "flip",
     "floor",
+    "from_dlpack",
     "full",
     "full_like",
     "gelu",
@@ -181,6 +183,7 @@ __all__ = [
     "hessian",
     "hvp",
     "hypot",
+    "io",
     "is_grad_enabled",
     "jacobian",
     "jvp",

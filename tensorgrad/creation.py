@@ -84,6 +84,51 @@ def tensor(data: ArrayLike, dtype: DTypeLike = None) -> Tensor:
     return Tensor(data, requires_grad=False, dtype=dtype)
 
 
+def from_dlpack(x: Any, *, copy: bool | None = None) -> Tensor:
+    """Return an array of another library as a Tensor that does not record, on the same memory.
+
+    Any array on the CPU that speaks DLPack: of PyTorch, JAX, CuPy (on the host), NumPy.  The other
+    way round the other library's `from_dlpack` takes a tensor that does not record.
+
+    Parameters
+    ----------
+    x
+        Has `__dlpack__` and `__dlpack_device__`.
+    copy
+        True: always copy.  False: raise where a copy is needed.  None: copy where needed.
+
+    Returns
+    -------
+    Tensor
+        A constant.  Where the other library changes its array in place, the tensor changes too;
+        the other way round `t[0] = 1` makes a new value, and the other array stays as it was.
+
+    Raises
+    ------
+    TypeError
+        If `x` does not speak DLPack, or is a tensor that records.
+    BufferError, RuntimeError
+        NumPy's or the other library's own: if `x` is not on the CPU, of a dtype that NumPy lacks,
+        such as bfloat16, or needs a gradient there.
+
+    References
+    ----------
+    DLPack, https://dmlc.github.io/dlpack, and the Python array API standard, `from_dlpack`.
+
+    Examples
+    --------
+    >>> import numpy as np, tensorgrad as tg
+    >>> a = np.array([1.0, 2.0])
+    >>> t = tg.from_dlpack(a)
+    >>> a[0] = 5.0
+    >>> t.tolist(), t.requires_grad
+    ([5.0, 2.0], False)
+    """
+    if not hasattr(x, "__dlpack__"):
+        raise TypeError(f"x is a {type(x).__name__}; expected an array that speaks DLPack")
+    return as_tensor(np.from_dlpack(x, copy=copy))
+
+
 def zeros(*shape: ShapeLike, dtype: DTypeLike = float) -> Tensor:
     """Return zeros; the shape as a tuple or as several ints.
 

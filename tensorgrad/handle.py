@@ -429,6 +429,28 @@ class Handle:
             )
         return np.array(self._data, dtype=dtype, copy=copy)
 
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        if self._node is not None:
+            raise TypeError(
+                "this would take a recording tensor out of its graph: give x.detach() or x.data to "
+                "the other library"
+            )
+        data = _exported(self._data)
+        return data.__dlpack__(
+            stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        )
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        device: tuple[int, int] = _exported(self.data).__dlpack_device__()
+        return device
+
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("len() of a 0-d tensor")
@@ -459,6 +481,11 @@ class Handle:
 def _example(data: Any) -> Any:
     """Return what `like=` takes: the array itself, or any ndarray for a NumPy scalar."""
     return np.empty(0) if isinstance(data, np.generic) else data
+
+
+def _exported(data: Any) -> Any:
+    """Return an array that exports itself to other libraries, for one that may be a number."""
+    return np.asarray(data) if isinstance(data, np.generic) else data
 
 
 def recomputed(root: Node, values: dict[Node, Any] | None = None) -> Any:

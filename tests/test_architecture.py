@@ -48,7 +48,7 @@ FLOORS = (
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
 # Imported inside the functions that use them: they are optional, or slow to import.
-OPTIONAL = {"IPython", "graphviz", "llvmlite", "matplotlib", "numba", "tqdm"}
+OPTIONAL = {"IPython", "graphviz", "llvmlite", "matplotlib", "numba", "onnx", "tqdm"}
 REQUIRED = {"numpy"}
 
 MAX_FILE_LINES = 400

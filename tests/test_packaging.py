@@ -40,7 +40,7 @@ def test_three_packages_are_required(metadata: importlib.metadata.PackageMetadat
 
 
 def test_extras(metadata: importlib.metadata.PackageMetadata) -> None:
-    extras = {"bench", "draw", "fast", "progress", "test"}
+    extras = {"bench", "draw", "fast", "onnx", "progress", "test"}
     assert set(metadata.get_all("Provides-Extra", [])) == extras
 
 

@@ -56,8 +56,9 @@ _OURS: Final = tuple(
 )
 # What a user calls to see a value, and lies in our files.
 _SHOWN: Final = {
-    "__bool__", "__complex__", "__contains__", "__float__", "__format__", "__index__", "__int__",
-    "__repr__", "__round__", "__str__", "__trunc__", "_leave_graph", "item", "tolist",
+    "__bool__", "__complex__", "__contains__", "__dlpack__", "__dlpack_device__", "__float__",
+    "__format__", "__index__", "__int__", "__repr__", "__round__", "__str__", "__trunc__",
+    "_leave_graph", "from_dlpack", "item", "tolist",
 }  # fmt: skip
 
 
@@ -279,6 +280,12 @@ class Traced(NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self._seen("np.asarray()", lambda value: np.array(value, dtype=dtype, copy=copy))
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._seen("from_dlpack()", lambda value: np.asarray(value).__dlpack__(**options))
+
+    def __dlpack_device__(self) -> Any:
+        return self._seen("from_dlpack()", lambda value: np.asarray(value).__dlpack_device__())
 
     def __repr__(self) -> str:
         return str(self._seen("printing", repr))

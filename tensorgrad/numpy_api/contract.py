@@ -46,7 +46,7 @@ _CONVERSIONS: Final = {
         broadcast flatiter ndenumerate nditer nested_iters
     """,
     "call the function on the whole tensor, or use tensorgrad.custom_vjp": "vectorize",
-    "use tensorgrad.as_tensor on an array": "from_dlpack",
+    "use tensorgrad.from_dlpack": "from_dlpack",
 }
 """Refused by the tensor itself, since NumPy asks it to become an array; and what to use."""
 
