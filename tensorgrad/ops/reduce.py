@@ -45,6 +45,19 @@ def _method(name: str, *options: str) -> Callable[..., Any]:
     return forward
 
 
+def _fold(ufunc: np.ufunc, *options: str) -> Callable[..., Any]:
+    """Make a forward of `ufunc.reduce`, two calls before the method of arrays comes to it."""
+
+    def forward(
+        x: Any, *given: Any, axis: Axis, keepdims: bool, dtype: Any = None, **params: Any
+    ) -> Any:
+        if given:
+            params |= dict(zip(options, given, strict=False))
+        return ufunc.reduce(x, axis, dtype, None, keepdims, **params)
+
+    return forward
+
+
 def _masked(gx: Any, options: tuple[Any, ...]) -> Any:
     """Put 0 where the mask left an element out."""
     return np.where(options[0], gx, 0.0) if options and options[0] is not True else gx
@@ -261,16 +274,21 @@ def _prod_initial_rule(
 # --- the ops --------------------------------------------------------------------------------------
 
 
-def _reduction(name: str, *rules: Any, options: tuple[str, ...] = ("where", "initial")) -> Op:
+def _folding(name: str, ufunc: np.ufunc, *rules: Any) -> Op:
+    """Declare a reduction by a ufunc; its mask has no gradient."""
+    return op(_fold(ufunc, "where", "initial"), *rules, name=name, groups=over_axis)
+
+
+def _averaging(name: str, *rules: Any, options: tuple[str, ...] = ("where", "mean")) -> Op:
     """Declare a reduction that is a method of arrays; its mask has no gradient."""
     return op(_method(name, *options), *rules, name=name, groups=over_axis)
 
 
-sum = _reduction("sum", _sum_rule, None, _sum_initial_rule)
-mean = _reduction("mean", mean_rule)
-max = _reduction("max", extremum_rule)
-min = _reduction("min", extremum_rule)
+sum = _folding("sum", np.add, _sum_rule, None, _sum_initial_rule)
+mean = _averaging("mean", mean_rule)
+max = _folding("max", np.maximum, extremum_rule)
+min = _folding("min", np.minimum, extremum_rule)
 ptp = op(lambda x, **params: np.ptp(x, **params), _ptp_rule, name="ptp", groups=over_axis)
-prod = _reduction("prod", _prod_rule, None, _prod_initial_rule)
-var = _reduction("var", var_rule, None, mean_given(var_rule), options=("where", "mean"))
-std = _reduction("std", std_rule, None, mean_given(std_rule), options=("where", "mean"))
+prod = _folding("prod", np.multiply, _prod_rule, None, _prod_initial_rule)
+var = _averaging("var", var_rule, None, mean_given(var_rule))
+std = _averaging("std", std_rule, None, mean_given(std_rule))
