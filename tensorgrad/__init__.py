@@ -1,10 +1,13 @@
 """tensorgrad: reverse-mode automatic differentiation on NumPy arrays.
 
-The public names, nothing else.
+The public names, nothing else.  Tensors and NumPy's functions are imported at once; networks,
+optimisers, the compiler and the rest at their first use, which is half of the time of the import.
 """
 
-from . import data, debug, io, nn, numpy, optim, scalar, viz
-from .compiler import CompileError, compile
+import importlib as _importlib
+import typing as _t
+from collections.abc import Callable as _Callable
+
 from .creation import (
     arange,
     eye,
@@ -22,8 +25,11 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .debug import AnomalyError, detect_anomaly
-from .graph import enable_grad, is_grad_enabled, no_grad
+from .graph import (
+    enable_grad,
+    is_grad_enabled,
+    no_grad,
+)
 from .numpy_api import (
     abs,
     add,
@@ -101,29 +107,76 @@ from .numpy_api import (
     where,
 )
 from .random import manual_seed
+from .tensor import ABOVE as _ABOVE
 from .tensor import Tensor, Value, as_tensor
-from .testing import check_grads
-from .train import History, accuracy, evaluate, fit
-from .transforms import (
-    checkpoint,
-    custom_vjp,
-    elementwise_grad,
-    finite_differences,
-    grad,
-    grad_and_aux,
-    gradients,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    make_jvp,
-    make_vjp,
-    stop_gradient,
-    value_and_grad,
-    vjp,
-)
+
+if _t.TYPE_CHECKING:
+    from . import data, debug, io, nn, numpy, optim, scalar, viz
+    from .compiler import CompileError, compile
+    from .debug import AnomalyError, detect_anomaly
+    from .testing import check_grads
+    from .train import History, accuracy, evaluate
+    from .train.fit import fit
+    from .transforms import (
+        checkpoint,
+        custom_vjp,
+        elementwise_grad,
+        finite_differences,
+        grad,
+        grad_and_aux,
+        gradients,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        make_jvp,
+        make_vjp,
+        stop_gradient,
+        value_and_grad,
+        vjp,
+    )
 
 __version__ = "0.1.0"
+
+_PACKAGES = ("data", "debug", "io", "nn", "numpy", "optim", "scalar", "viz")
+_NAMES = {
+    "compiler": "CompileError compile",
+    "debug": "AnomalyError detect_anomaly",
+    "testing": "check_grads",
+    "train": "History accuracy evaluate fit",
+    "transforms": """
+        checkpoint custom_vjp elementwise_grad finite_differences grad grad_and_aux gradients
+        hessian hvp jacobian jvp make_jvp make_vjp stop_gradient value_and_grad vjp
+    """,
+}
+"""What is imported at its first use: packages, and names by the module that has them."""
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> _t.Any:
+    """Import what is asked for the first time."""
+    if name in _PACKAGES:
+        return _importlib.import_module(f".{name}", __name__)
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(_importlib.import_module(f".{_MODULES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def _later(package: str, name: str) -> _Callable[..., _t.Any]:
+    """Return a function of a package that is imported at the first call."""
+    return lambda *args, **kwargs: getattr(__getattr__(package), name)(*args, **kwargs)
+
+
+_ABOVE["backward_steps"] = _later("debug", "backward_steps")
+_ABOVE["draw_plan"] = _later("viz", "draw_plan")
+
+
+def __dir__() -> list[str]:
+    """List the public names, those not yet imported as well."""
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "AnomalyError",

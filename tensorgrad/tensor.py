@@ -36,8 +36,8 @@ NUMPY_TABLE: Final[dict[Any, Callable[..., Any]]] = {}
 UFUNC_METHODS: Final[dict[str, Callable[..., Any]]] = {}
 """What stands for `ufunc.reduce` and its like, and for `__call__` with options, by the method's
 name; called with the ufunc first.  `numpy_api` fills it."""
-DEBUG_TABLE: Final[dict[str, Callable[..., Any]]] = {}
-"""What stands for the methods that look into a backward pass, by name.  `debug` fills it."""
+ABOVE: Final[dict[str, Callable[..., Any]]] = {}
+"""Functions of floors above that methods call, by name.  The package's `__init__` fills it."""
 
 
 def apply(op: Op, *args: ArrayLike, **params: Any) -> Tensor:
@@ -205,7 +205,7 @@ class Tensor(Operators):
         >>> print(a.grad)
         -7.37296422...e-05
         """
-        steps: Iterator[Any] = DEBUG_TABLE["backward_steps"](self, gradient, audit)
+        steps: Iterator[Any] = ABOVE["backward_steps"](self, gradient, audit)
         return steps
 
     def _graph(self) -> Node:

@@ -76,3 +76,22 @@ def test_importing_the_package_imports_no_slow_or_optional_one() -> None:
     loaded = set(done.stdout.split())
     assert {"numpy", "tensorgrad"} <= loaded
     assert loaded & banned == set()
+
+
+def test_what_is_imported_at_its_first_use_is_all_there() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FIRST_USES], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+_FIRST_USES = """
+import sys
+import tensorgrad as tg
+
+assert not {"tensorgrad.nn", "tensorgrad.compiler", "tensorgrad.debug"} & set(sys.modules)
+assert {"nn", "compile", "fit"} <= set(dir(tg)) and not hasattr(tg, "nothing")
+steps = (tg.Tensor(2.0) * 3.0).backward_steps()
+assert [step.op for step in steps][0] == "multiply"
+assert all(getattr(tg, name) is getattr(tg, name) for name in tg.__all__)
+"""

@@ -7,7 +7,7 @@ the rows.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
@@ -36,8 +36,6 @@ from .record import Recording
 from .runners import _in_place, halved
 from .values import Draw, equal
 
-DRAW_TABLE: Final[dict[str, Callable[..., Any]]] = {}
-"""What draws a plan, under "plan".  `viz` fills it."""
 _WIDTH: Final = 60
 """Of the widest column: what is longer pushes the rest of its row aside."""
 

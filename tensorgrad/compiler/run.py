@@ -18,6 +18,7 @@ from ..graph import Leaf, _modes, watchers
 from ..handle import Handle
 from ..op import op
 from ..recording import made, recorded
+from ..tensor import ABOVE
 from ..trees import flatten, rebuild
 from .discover import Spot
 from .emit import MISSED, emit
@@ -26,7 +27,7 @@ from .guard import OTHER, Guard
 from .plan import Plan, planned
 from .program import Kind
 from .record import Recording, record
-from .report import DRAW_TABLE, MemoryTable, PlanTable, memory_table, plan_table
+from .report import MemoryTable, PlanTable, memory_table, plan_table
 from .values import address, root_of
 
 P = ParamSpec("P")
@@ -182,7 +183,7 @@ class Compiled(Generic[P, R]):
         >>> _ = f(np.ones(3))
         >>> drawing = f.draw()  # a notebook shows it; drawing.render(outfile="f.svg") saves it
         """
-        return DRAW_TABLE["plan"](self.plan, format, rankdir, max_nodes)
+        return ABOVE["draw_plan"](self.plan, format, rankdir, max_nodes)
 
     def _last(self) -> _Entry:
         entry = self._latest[1]

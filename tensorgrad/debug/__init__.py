@@ -1,10 +1,9 @@
 """What helps to find a mistake: anomalies, the steps of a backward pass, an audit of the rules.
 
-Floor: above `tensor`, below `nn`.  `Tensor.backward_steps` comes here through the table that
-`tensor` keeps for it.
+Floor: above `tensor`, below `nn`.  `Tensor.backward_steps` comes here through `tensor.ABOVE`.
 """
 
 from .anomaly import AnomalyError, detect_anomaly
-from .steps import BackwardStep
+from .steps import BackwardStep, backward_steps
 
-__all__ = ["AnomalyError", "BackwardStep", "detect_anomaly"]
+__all__ = ["AnomalyError", "BackwardStep", "backward_steps", "detect_anomaly"]

@@ -16,7 +16,7 @@ from .._typing import Array, ArrayLike
 from ..arguments import checked_seed
 from ..graph import Node
 from ..op import conjugate
-from ..tensor import DEBUG_TABLE, Tensor, handle_of
+from ..tensor import Tensor, handle_of
 from .audit import Audit
 from .origin import origin_of
 
@@ -141,6 +141,3 @@ def _copied(g: Any) -> Array:
     """Return a gradient that shares memory with nothing, as an array."""
     copied: Array = np.copy(conjugate(g))
     return copied
-
-
-DEBUG_TABLE["backward_steps"] = backward_steps

@@ -53,7 +53,7 @@ def _fold(ufunc: np.ufunc, *options: str) -> Callable[..., Any]:
     ) -> Any:
         if given:
             params |= dict(zip(options, given, strict=False))
-        return ufunc.reduce(x, axis, dtype, None, keepdims, **params)
+        return ufunc.reduce(x, axis, dtype, None, keepdims=keepdims, **params)
 
     return forward
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..compiler.report import DRAW_TABLE, PlanTable, Row
+from ..compiler.report import PlanTable, Row
 from .graph import _DIRECTIONS, _escaped
 from .render import drawing_class
 
@@ -124,6 +124,3 @@ def _resolved(
         inside = views.get(source) if isinstance(source, int) else None
         found |= {source: None} if inside is None else _resolved(inside, views)
     return found
-
-
-DRAW_TABLE["plan"] = draw_plan
