@@ -1,20 +1,29 @@
-"""Data: digits that ship with the package, IDX files, made-up point sets, batches.
+"""Data: data sets and loaders, files, splits, scaling; digits that ship, made-up point sets.
 
 Floor: beside `nn` and `optim`; may import `_typing` and `random`, and works on ndarrays alone.
-To add a data set, write a function that returns ndarrays (a `Split`, or `(x, y)`) and name it here.
-Nothing here downloads, unpickles or evaluates; every file is checked before memory is claimed.
+To add a data set, write a function that returns ndarrays (a `Split`, or `(x, y)`) or a `Dataset`,
+and name it here.  Nothing here downloads, unpickles or evaluates; every file is checked before
+memory is claimed.
 """
 
 from .batches import Batches, batches
+from .collate import default_collate
+from .dataset import Dataset, Subset, TensorDataset
 from .digits import digits
 from .idx import load_idx, load_mnist_idx
+from .loader import DataLoader
 from .split import Split
 from .synthetic import make_blobs, make_moons, make_spirals
 
 __all__ = [
     "Batches",
+    "DataLoader",
+    "Dataset",
     "Split",
+    "Subset",
+    "TensorDataset",
     "batches",
+    "default_collate",
     "digits",
     "load_idx",
     "load_mnist_idx",
