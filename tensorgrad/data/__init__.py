@@ -10,24 +10,36 @@ from .batches import Batches, batches
 from .collate import default_collate
 from .dataset import Dataset, Subset, TensorDataset
 from .digits import digits
+from .folder import NpyFolder
 from .idx import load_idx, load_mnist_idx
 from .loader import DataLoader
-from .split import Split
+from .npz import load_npz
+from .split import Split, random_split, train_test_split
+from .standardize import Standardizer
 from .synthetic import make_blobs, make_moons, make_spirals
+from .tables import CsvBlocks, Table, load_csv
 
 __all__ = [
     "Batches",
+    "CsvBlocks",
     "DataLoader",
     "Dataset",
+    "NpyFolder",
     "Split",
+    "Standardizer",
     "Subset",
+    "Table",
     "TensorDataset",
     "batches",
     "default_collate",
     "digits",
+    "load_csv",
     "load_idx",
     "load_mnist_idx",
+    "load_npz",
     "make_blobs",
     "make_moons",
     "make_spirals",
+    "random_split",
+    "train_test_split",
 ]

@@ -195,6 +195,28 @@ class Subset(Dataset):
         return self.dataset.take(self.indices[rows])
 
 
+class _Together(Dataset):
+    """Data sets side by side: sample i is the tuple of their samples i."""
+
+    def __init__(self, parts: Sequence[Any]) -> None:
+        self.parts = [as_dataset(part) for part in parts]
+        lengths = [len(part) for part in self.parts]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"the data have {lengths} samples; expected as many of each")
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.parts[0])
+
+    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+        """Return a sample of each."""
+        return tuple([part[index] for part in self.parts])
+
+    def take(self, rows: slice | Array) -> tuple[Any, ...]:
+        """Return a batch of each."""
+        return tuple([part.take(rows) for part in self.parts])
+
+
 class _Wrapped(Dataset):
     """Any object with a length and numbered samples: a list, another library's data set."""
 
@@ -249,12 +271,15 @@ def as_dataset(data: Any) -> Dataset:
     if isinstance(data, np.ndarray):
         return _OneArray(data)
     if isinstance(data, tuple):
-        return TensorDataset(*data)
+        # A list among them would as likely be a mistake: TensorDataset says what is expected.
+        mixed = any(isinstance(part, Dataset) for part in data)
+        fit = mixed and all(isinstance(part, (Dataset, np.ndarray)) for part in data)
+        return _Together(data) if fit else TensorDataset(*data)
     unfit = isinstance(data, (Mapping, str, bytes, type))
     if unfit or not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
         raise TypeError(
-            f"the data are a {type(data).__name__}; expected an array, a tuple of arrays, a list "
-            "of samples, or an object with __len__ and __getitem__"
+            f"the data are a {type(data).__name__}; expected an array, a tuple of arrays or data "
+            "sets, a list of samples, or an object with __len__ and __getitem__"
         )
     return _Wrapped(data)
 

@@ -41,10 +41,10 @@ class DataLoader:
     Parameters
     ----------
     dataset
-        An array or memory map (a batch is an array), a tuple of them with equal first lengths (a
-        batch is a tuple), a list of samples, a `Dataset`, or any object with `__len__` and
-        `__getitem__`.  Or samples that only come one after the other: an iterable, or a function
-        that returns one, such as a generator function, called anew for each pass.
+        An array or memory map (a batch is an array), a tuple of them or of `Dataset`s with equal
+        lengths (a batch is a tuple), a list of samples, a `Dataset`, or any object with `__len__`
+        and `__getitem__`.  Or samples that only come one after the other: an iterable, or a
+        function that returns one, such as a generator function, called anew for each pass.
     batch_size
         Samples per batch, at least 1; None: what `dataset` gives are batches already.
     shuffle
