@@ -238,7 +238,9 @@ class CsvBlocks:
                     return number
                 if text.strip(" +-").lower() in ("nan", "inf", "infinity"):
                     return number
-                raise self._fault(line, f"{text!r} is out of the range of {self.dtype}", column)
+                raise self._fault(
+                    line, f"{text[:40]!r} is out of the range of {self.dtype}", column
+                )
         kind = "a whole number" if self._convert is int else "a number"
         hint = ' (empty="nan" allows for empty fields)' if not text.strip() else ""
         raise self._fault(line, f"{text[:40]!r} is not {kind}{hint}", column)
