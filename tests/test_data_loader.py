@@ -380,6 +380,27 @@ def test_two_passes_ahead_at_once_do_not_disturb_each_other() -> None:
     assert threads() == []
 
 
+class Noisy(Samples):
+    """Data that draw: from a child of a seed, which nobody else draws from."""
+
+    def __init__(self, seed: int) -> None:
+        (child,) = np.random.SeedSequence(seed).spawn(1)
+        self.rng = np.random.default_rng(child)
+
+    def __getitem__(self, index: int) -> Any:
+        x, y = super().__getitem__(index)
+        return x + self.rng.normal(), y
+
+
+def test_data_that_draw_from_a_generator_of_their_own_are_the_same_ahead() -> None:
+    """Case 104: there are no worker processes; the thread shares no stream with the loop."""
+    seen = []
+    for prefetch in (0, 3):
+        rng, loader = np.random.default_rng(5), DataLoader(Noisy(5), 4, prefetch=prefetch)
+        seen.append([(x, y + rng.normal()) for x, y in loader])
+    assert_same(*seen)
+
+
 def test_batches_is_the_same_mechanism() -> None:
     loader = batches((X, Y), 4, shuffle=True, rng=5)
     assert isinstance(loader, DataLoader)

@@ -205,6 +205,16 @@ def test_a_state_of_another_kind_of_loader_is_refused() -> None:
         ordered.load_state_dict([])  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("size", [4, None])
+def test_a_stream_that_ends_before_the_position_is_an_error(size: int | None) -> None:
+    loader = DataLoader(numbers, size)
+    list(islice(iter(loader), 3))
+    shorter = DataLoader(lambda: iter(range(2)), size)
+    shorter.load_state_dict(loader.state_dict())
+    with pytest.raises(ValueError, match=r"gave [12] batches, and .* is after 3"):
+        list(shorter)
+
+
 # ------------------------------------------------------------------------- where a generator stands
 
 KINDS = [

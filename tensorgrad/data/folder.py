@@ -84,7 +84,7 @@ class NpyFolder(Dataset):
 
     def take(self, rows: slice | Array) -> Array:
         """Return a copy of the samples of a slice or of an array of numbers."""
-        numbers = np.arange(len(self))[rows] if isinstance(rows, slice) else rows
+        numbers = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(self):
             raise IndexError(f"the numbers of samples go from 0 to {len(self) - 1}")
         files = np.searchsorted(self._starts, numbers, side="right") - 1

@@ -150,13 +150,14 @@ class DataLoader:
 
     def _taken(self, data: Dataset, order: Array | None, numbers: range) -> Iterator[Any]:
         """Make the batches of these numbers from a data set."""
+        n = len(data)
         for number in numbers:
             if self.batch_size is None:
                 sample = data[number if order is None else int(order[number])]
                 yield self.collate_fn(sample) if self.collate_fn else sample
                 continue
             start = number * self.batch_size
-            rows: Any = slice(start, min(start + self.batch_size, len(data)))
+            rows: Any = slice(start, min(start + self.batch_size, n))
             if order is not None:
                 rows = order[rows]
             elif self.prefetch:  # a copy, so that the thread reads a memory map, not its reader
@@ -165,17 +166,21 @@ class DataLoader:
 
     def _collected(self, samples: Iterator[Any], done: int) -> Iterator[Any]:
         """Make batches of samples as they come, and leave out those that are done."""
-        if self.batch_size is None:
-            for sample in islice(samples, done, None):
-                yield self.collate_fn(sample) if self.collate_fn else sample
-            return
-        collate = self.collate_fn or default_collate
-        least = self.batch_size if self.drop_last else 1
-        while len(group := list(islice(samples, self.batch_size))) >= least:
-            if done:
-                done -= 1
-            else:
-                yield collate(group)
+        groups = samples if self.batch_size is None else self._grouped(samples, self.batch_size)
+        skipped = sum(1 for _ in islice(groups, done))
+        if skipped < done:
+            raise ValueError(
+                f"the data gave {skipped} batches, and the position that was loaded is after "
+                f"{done}: they are not the data of that position"
+            )
+        collate = self.collate_fn or (None if self.batch_size is None else default_collate)
+        for group in groups:
+            yield group if collate is None else collate(group)
+
+    def _grouped(self, samples: Iterator[Any], size: int) -> Iterator[list[Any]]:
+        """Yield the samples in lists, one to a batch."""
+        while len(group := list(islice(samples, size))) >= (size if self.drop_last else 1):
+            yield group
 
     def state_dict(self) -> dict[str, Any]:
         """Describe the position: which batches are still to come, now and in the passes after.
@@ -220,19 +225,7 @@ class DataLoader:
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"state is a {type(state).__name__}; expected what state_dict gave")
-        needed = {*self._form(), "position"} | ({"generator"} if self.shuffle else set())
-        possible = needed | ({"order"} if self.shuffle else set())
-        faults = [f"{name}: missing" for name in sorted(needed - state.keys())]
-        faults += [f"{name}: unexpected" for name in state if name not in possible]
-        most = len(self) if self._samples() >= 0 else 2**63
-        bounds = {name: (own, own) for name, own in self._form().items()} | {"position": (0, most)}
-        for name, (low, high) in bounds.items():
-            if name in state and not _within(state[name], low, high):
-                expected = low if low == high else f"{low} to {high}"
-                faults.append(f"{name}: {state[name]!r}, expected {expected}")
-        if not faults and self.shuffle and "order" not in state and state["position"]:
-            faults.append("order: missing, but the position is within a pass")
-        if faults:
+        if faults := self._faults(state):
             raise ValueError(
                 "the state does not fit this DataLoader, and nothing was changed:\n  "
                 + "\n  ".join(faults)
@@ -247,6 +240,23 @@ class DataLoader:
             self.generator.bit_generator.state = generator.bit_generator.state
         begun = run.order is not None or run.done
         self._current, self._resumed = None, run if begun else None
+
+    def _faults(self, state: Mapping[str, Any]) -> list[str]:
+        """List what of a state does not fit this loader; the generators apart."""
+        form = self._form()
+        optional = {"order"} if self.shuffle else set()
+        needed = {*form, "position"} | ({"generator"} if self.shuffle else set())
+        faults = [f"{name}: missing" for name in sorted(needed - state.keys())]
+        faults += [f"{name}: unexpected" for name in state if name not in needed | optional]
+        most = len(self) if self._samples() >= 0 else 2**63
+        bounds = {name: (own, own) for name, own in form.items()} | {"position": (0, most)}
+        for name, (low, high) in bounds.items():
+            if name in state and not _within(state[name], low, high):
+                expected = low if low == high else f"{low} to {high}"
+                faults.append(f"{name}: {state[name]!r}, expected {expected}")
+        if not faults and self.shuffle and "order" not in state and state["position"]:
+            faults.append("order: missing, but the position is within a pass")
+        return faults
 
     def _form(self) -> dict[str, int]:
         """Return what has to be the same where a position is to be taken up."""
