@@ -13,6 +13,7 @@ import numpy as np
 
 from .._typing import Array
 from ..tensor import Tensor
+from .averages import average
 from .flat import State
 from .groups import Option, Options, check_eps, fractions, number
 from .optimizer import Optimizer
@@ -76,8 +77,9 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        **options: Any,
     ) -> None:
-        super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay, **options)
 
     @staticmethod
     def check(options: Mapping[str, Any], params: list[Tensor]) -> None:
@@ -110,8 +112,8 @@ class Adam(Optimizer):
         """
         beta1, beta2 = options["betas"]
         step = state["step"] + 1
-        m = beta1 * state["m"] + (1 - beta1) * grad
-        v = beta2 * state["v"] + (1 - beta2) * np.square(grad)
+        m = average(state["m"], grad, beta1)
+        v = average(state["v"], np.square(grad), beta2)
         scale = np.sqrt(1 - np.power(beta2, step))
         rate = (options["lr"] * scale / (1 - np.power(beta1, step))).astype(param.dtype)
         eps = (options["eps"] * scale).astype(param.dtype)

@@ -70,7 +70,7 @@ class Group(MutableMapping[str, Any]):
         self.params = params
         unknown = [name for name in options if not isinstance(getattr(kind, name, None), Option)]
         if unknown:
-            raise ValueError(
+            raise TypeError(
                 f"{kind.__name__} has no option {unknown[0]!r}; a group has 'params' and any of "
                 f"{', '.join(map(repr, options_of(kind)))}"
             )
