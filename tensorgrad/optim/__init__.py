@@ -9,6 +9,7 @@ from .adadelta import Adadelta
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
 from .adamax import Adamax
+from .ema import EMA
 from .lbfgs import LBFGS
 from .lion import Lion
 from .muon import Muon
@@ -19,6 +20,7 @@ from .rmsprop import RMSprop
 from .sgd import SGD
 
 __all__ = [
+    "EMA",
     "LBFGS",
     "SGD",
     "Adadelta",

@@ -15,6 +15,7 @@ from .._typing import Array
 from ..graph import enable_grad
 from ..tensor import Tensor
 from .groups import Group, Option, as_groups, check_eps, check_params, number
+from .state import fitting
 
 
 class BaseOptimizer(ABC):
@@ -118,23 +119,9 @@ class BaseOptimizer(ABC):
             If a name is missing or unexpected, an array has another shape or dtype, or a number is
             out of range.  All faults are listed, and nothing was changed.
         """
-        if not isinstance(state, Mapping):
-            raise TypeError(f"state is {type(state).__name__}; expected a dict of names and arrays")
         arrays = dict(self._state_arrays())
         own = dict(self._option_arrays()) | arrays
-        given = {name: np.asarray(state[name]) for name in own if name in state}
-        faults = [f"{name}: missing" for name in own if name not in given]
-        faults += [f"{name}: unexpected" for name in state if name not in own]
-        faults += [
-            f"{name}: {array.dtype} {array.shape}, expected {own[name].dtype} {own[name].shape}"
-            for name, array in given.items()
-            if (array.dtype, array.shape) != (own[name].dtype, own[name].shape)
-        ]
-        if faults:
-            raise ValueError(
-                f"the state does not fit this {type(self).__name__}, and nothing was changed:\n  "
-                + "\n  ".join(faults)
-            )
+        given = fitting(type(self).__name__, state, own)
         changed = []
         for i, group in enumerate(self.param_groups):
             names = [name for name in group.options if f"groups.{i}.{name}" in given]

@@ -21,6 +21,7 @@ from .._typing import Array
 from ..compiler.errors import CompileError
 from .base import BaseOptimizer
 from .groups import Group, count, fraction, number
+from .state import fitting
 
 
 class LRScheduler(ABC):
@@ -112,7 +113,7 @@ class LRScheduler(ABC):
             If a name is missing or unexpected, or a value has another shape or is no number.
             Nothing was changed then.
         """
-        self._load(_checked_state(self, state))
+        self._load(fitting(type(self).__name__, state, self.state_dict()))
         self._set()
 
     def _load(self, state: dict[str, Array]) -> None:
@@ -610,7 +611,7 @@ class ReduceLROnPlateau:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` gave; see `LRScheduler` for what is refused."""
-        checked = _checked_state(self, state)
+        checked = fitting(type(self).__name__, state, self.state_dict())
         self._epoch, self._bad, self._waiting = (
             int(checked[name]) for name in ("last_epoch", "bad", "waiting")
         )
@@ -635,27 +636,6 @@ def _groups_of(optimizer: BaseOptimizer, expected: int | None = None) -> list[Gr
             "the rate anew at each call"
         )
     return groups
-
-
-def _checked_state(scheduler: Any, state: Mapping[str, Any]) -> dict[str, Array]:
-    """Return a state as arrays, if it has the names, shapes and dtypes of the schedule's own."""
-    if not isinstance(state, Mapping):
-        raise TypeError(f"state is {type(state).__name__}; expected a dict of names and arrays")
-    own = scheduler.state_dict()
-    given = {name: np.asarray(value) for name, value in state.items()}
-    faults = [f"{name}: missing" for name in own if name not in given]
-    faults += [f"{name}: unexpected" for name in given if name not in own]
-    faults += [
-        f"{name}: {given[name].dtype} {given[name].shape}, expected {array.dtype} {array.shape}"
-        for name, array in own.items()
-        if name in given and (given[name].dtype, given[name].shape) != (array.dtype, array.shape)
-    ]
-    if faults:
-        raise ValueError(
-            f"the state does not fit this {type(scheduler).__name__}, and nothing was changed:\n  "
-            + "\n  ".join(faults)
-        )
-    return given
 
 
 def _cosine(first: float, last: float, share: float) -> float:
