@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
-from .averages import average
+from .averages import average, settled
 from .flat import State
 from .groups import Option, Options, flag, fraction, number
 from .optimizer import Optimizer
@@ -114,5 +114,6 @@ class RMSprop(Optimizer):
             spread = np.maximum(spread - np.square(new["mean"]), 0.0)
         direction = grad / (np.sqrt(spread) + options["eps"])
         if options["momentum"]:
-            direction = new["velocity"] = options["momentum"] * state["velocity"] + direction
+            direction = settled(options["momentum"] * state["velocity"] + direction)
+            new["velocity"] = direction
         return param - rate * direction, new

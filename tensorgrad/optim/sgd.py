@@ -12,6 +12,7 @@ import numpy as np
 
 from .._typing import Array
 from ..tensor import Tensor
+from .averages import settled
 from .flat import State
 from .groups import Option, Options, flag, fraction, number
 from .optimizer import Optimizer
@@ -99,6 +100,6 @@ class SGD(Optimizer):
             grad = grad + options["weight_decay"] * param
         if not momentum:
             return param - rate * grad, state
-        velocity = momentum * state["velocity"] + grad
+        velocity = settled(momentum * state["velocity"] + grad)
         direction = grad + momentum * velocity if options["nesterov"] else velocity
         return param - rate * direction, {"velocity": velocity}
