@@ -151,10 +151,11 @@ def test_an_update_on_tensors_has_the_bits_of_one_on_arrays(name, options):
     optimizer = CLASSES[name]([tg.Tensor(start(np.float32))], **options)
     steps(optimizer, 2)
     p, state = optimizer.params[0].data, optimizer.state[0]
-    args = p, gradient(2, p), state, np.array(optimizer.lr)
-    expected, expected_state = optimizer.update(*args)
-    p, g, _, lr = (tg.tensor(arg) if isinstance(arg, np.ndarray) else arg for arg in args)
-    found, found_state = optimizer.update(p, g, {k: tg.tensor(a) for k, a in state.items()}, lr)
+    g, options = gradient(2, p), optimizer.param_groups[0].options
+    expected, expected_state = optimizer.update(p, g, state, options)
+    lifted = options | {"lr": tg.tensor(options["lr"])}
+    p, g, state = tg.tensor(p), tg.tensor(g), {k: tg.tensor(a) for k, a in state.items()}
+    found, found_state = optimizer.update(p, g, state, lifted)
     assert isinstance(found, tg.Tensor)
     np.testing.assert_array_equal(found.data, expected)
     for key, value in expected_state.items():
@@ -164,12 +165,12 @@ def test_an_update_on_tensors_has_the_bits_of_one_on_arrays(name, options):
 @every_rule
 def test_an_update_writes_to_none_of_its_arguments(name, options):
     optimizer = CLASSES[name]([tg.Tensor(start(np.float64))], **options)
-    p, lr = start(np.float64), np.array(0.1)
-    state = optimizer.init(p)
-    arrays = [p, gradient(0, p), lr, *state.values()]
+    p, options = start(np.float64), optimizer.param_groups[0].options
+    state = optimizer.init(p, options)
+    arrays = [p, gradient(0, p), options["lr"], *state.values()]
     for array in arrays:
         array.flags.writeable = False
-    optimizer.update(p, arrays[1], state, lr)
+    optimizer.update(p, arrays[1], state, options)
 
 
 # ------------------------------------------------------------------ parameters of all kinds
@@ -180,11 +181,11 @@ def test_blocks_have_the_bits_of_whole_arrays(name, options):
     """More than one block, and the last one is short."""
     p = tg.Tensor(start(np.float32, (300, 301)))
     optimizer = CLASSES[name]([p], **options)
-    values, lr = p.data.ravel().copy(), np.array(optimizer.lr)
-    state = optimizer.init(values)
+    values, options = p.data.ravel().copy(), optimizer.param_groups[0].options
+    state = optimizer.init(values, options)
     for k in range(3):
         p.grad = gradient(k, p.data)
-        values, state = optimizer.update(values, p.grad.ravel().copy(), state, lr)
+        values, state = optimizer.update(values, p.grad.ravel().copy(), state, options)
         optimizer.step()
     np.testing.assert_array_equal(p.data.ravel(), values)
     for key, array in state.items():
@@ -431,7 +432,8 @@ def test_the_saved_state_is_plain_arrays_by_position_and_a_copy(tmp_path):
     p, q = tg.Tensor(start(np.float32)), tg.Tensor([1.0])
     optimizer = Adam([p, q])
     saved = optimizer.state_dict()
-    assert list(saved) == ["lr", "0.step", "0.m", "0.v", "1.step", "1.m", "1.v"]
+    numbers = ["groups.0.lr", "groups.0.betas", "groups.0.eps", "groups.0.weight_decay"]
+    assert list(saved) == [*numbers, "0.step", "0.m", "0.v", "1.step", "1.m", "1.v"]
     assert all(type(array) is np.ndarray for array in saved.values())
     assert saved["0.m"].dtype == np.float32
     steps(optimizer, 1)
@@ -449,7 +451,7 @@ def test_the_saved_state_is_plain_arrays_by_position_and_a_copy(tmp_path):
         (lambda state: state.update({"1.step": state.pop("0.step")}), "0.step: missing\n.*1.step"),
         (lambda state: state.update({"0.v": np.ones(4, np.float32)}), r"0\.v: float32 \(4,\), exp"),
         (lambda state: state.update({"0.v": np.ones((3, 4))}), "0.v: float64.*expected float32"),
-        (lambda state: state.update(lr=np.array(-1.0)), r"lr is -1\.0"),
+        (lambda state: state.update({"groups.0.lr": np.array(-2.0)}), r"lr is -2\.0"),
     ],
 )
 def test_a_state_that_does_not_fit_changes_nothing(change, message):
@@ -458,9 +460,8 @@ def test_a_state_that_does_not_fit_changes_nothing(change, message):
     steps(optimizer, 1)
     wrong = optimizer.state_dict()
     change(wrong)
-    for array in wrong.values():
-        array += 1
-    wrong["lr"] -= 1
+    for name, array in wrong.items():
+        array += not name.startswith("groups")
     before = optimizer.state_dict()
     with pytest.raises(ValueError, match=message):
         optimizer.load_state_dict(wrong)

@@ -50,10 +50,11 @@ def give(params, k):
 
 def separate(optimizer, x, count):
     """Take steps of one array, by the rule alone: in its own shape, in one piece."""
-    state, lr = optimizer.init(x), np.array(optimizer.lr)
+    options = optimizer.param_groups[0].options
+    state = optimizer.init(x, options)
     for k in range(count):
         with np.errstate(all="ignore"):
-            x, state = optimizer.update(x, slope(k, x), state, lr)
+            x, state = optimizer.update(x, slope(k, x), state, options)
         x = np.asarray(x)
     return x, state
 
@@ -70,7 +71,7 @@ def test_side_by_side_has_the_bits_of_one_by_one(rule, kind):
         expected, expected_state = separate(optimizer, x, 20)
         np.testing.assert_array_equal(p.data, expected)
         assert p.dtype == x.dtype
-        assert list(state) == list(optimizer.init(x))
+        assert list(state) == list(optimizer.init(x, optimizer.param_groups[0].options))
         for key, array in expected_state.items():
             np.testing.assert_array_equal(state[key], array)
             assert (state[key].dtype, state[key].shape) == (array.dtype, array.shape)
@@ -79,9 +80,9 @@ def test_side_by_side_has_the_bits_of_one_by_one(rule, kind):
 class Counted(Adam):
     """Notes how many elements each update has."""
 
-    def update(self, param, grad, state, lr):
+    def update(self, param, grad, state, options):
         self.sizes.append(param.size)
-        return super().update(param, grad, state, lr)
+        return super().update(param, grad, state, options)
 
 
 def test_small_parameters_of_a_dtype_are_updated_as_one():
@@ -336,7 +337,7 @@ def test_a_graph_from_before_refuses_each_parameter_of_an_update():
 
 def test_an_init_of_another_shape_is_refused():
     class Rows(SGD):
-        def init(self, param):
+        def init(self, param, options):  # noqa: ARG002
             return {"rows": np.zeros(param.size + 2)}
 
     with pytest.raises(ValueError, match=r"init gave 'rows' the shape \(3,\).* shape \(1,\); exp"):

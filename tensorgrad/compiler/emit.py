@@ -306,7 +306,7 @@ class _Writer:
             self.arrays.buffer(out, hint(instruction.function)) for out in instruction.outputs
         ]
         inputs = [self.arrays.read(a) for a in instruction.args if a.shape]
-        numbers = [self.arrays.read(a) for a in instruction.args if not a.shape]
+        numbers = [self._as_scalar(a) for a in instruction.args if not a.shape]
         phase = instruction.place.phase.name.lower()
         name = self.names.new(f"{phase}_{instruction.function.__name__}"[:40])
         bound = self.names.bind(runner, "chain")
@@ -314,6 +314,11 @@ class _Writer:
             f"{name} = {bound}.bind({self._tuple(inputs)}, {self._tuple(outputs)}, {self.threads})"
         )
         self._line(f"{name}({', '.join(numbers)})")
+
+    def _as_scalar(self, array: Array) -> str:
+        """Write a number as a NumPy scalar: what NumPy's functions return may be a 0-d array."""
+        scalar = array.number or array.storage.home in (Home.CONSTANT, Home.CAPTURED)
+        return self.arrays.read(array) + ("" if scalar else "[()]")
 
     def _expression(self, instruction: Instruction) -> str:
         """Write an operation on single numbers, which is ten times faster with an operator."""
