@@ -15,7 +15,8 @@ Examples
 
 from . import functional, init
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from .layers import Dropout, Flatten, Linear, Sequential
+from .containers import ModuleDict, ModuleList, Sequential
+from .layers import Dropout, Flatten, Identity, Linear
 from .losses import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
@@ -35,10 +36,13 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "Identity",
     "LeakyReLU",
     "Linear",
     "MSELoss",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "ReLU",
     "Sequential",
     "SiLU",
