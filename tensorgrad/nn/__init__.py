@@ -28,21 +28,27 @@ from .losses import (
 )
 from .mlp import MLP
 from .module import Module
+from .normalisation import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
 
 __all__ = [
     "GELU",
     "MLP",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "GroupNorm",
     "Identity",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MSELoss",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "RMSNorm",
     "ReLU",
     "Sequential",
     "SiLU",
