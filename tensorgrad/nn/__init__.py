@@ -15,7 +15,8 @@ Examples
 
 from . import functional, init, utils
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from .layers import Dropout, Flatten, Linear, Sequential
+from .containers import ModuleDict, ModuleList, Sequential
+from .layers import Dropout, Flatten, Identity, Linear
 from .losses import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
@@ -27,18 +28,27 @@ from .losses import (
 )
 from .mlp import MLP
 from .module import Module
+from .normalisation import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
 
 __all__ = [
     "GELU",
     "MLP",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "GroupNorm",
+    "Identity",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MSELoss",
     "Module",
+    "ModuleDict",
+    "ModuleList",
+    "RMSNorm",
     "ReLU",
     "Sequential",
     "SiLU",
