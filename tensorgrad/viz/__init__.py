@@ -1,10 +1,11 @@
 """Viz: the graph of a result, the history of a run, the decisions of a model, as pictures.
 
 Floor: above `nn`, `optim` and `data`.  `graph` reads the engine, `render` runs the program that
-lays graphs out, `plots` draws with matplotlib; graphviz and matplotlib are imported where they are
-used.
+lays graphs out, `plots` and `diagnostics` draw with matplotlib; graphviz and matplotlib are
+imported where they are used.
 """
 
+from .diagnostics import plot_diagnostics
 from .graph import draw_dot, save_graph, trace
 from .plan import draw_plan
 from .plots import plot_decision_boundary, plot_history
@@ -15,6 +16,7 @@ __all__ = [
     "draw_dot",
     "draw_plan",
     "plot_decision_boundary",
+    "plot_diagnostics",
     "plot_history",
     "save_graph",
     "trace",
