@@ -1,10 +1,12 @@
-"""Training: the loop `fit`, the record it leaves, accuracy and evaluation.
+"""Training: the loop `fit`, the record it leaves, checkpoints, metrics and evaluation.
 
 Floor: above everything but the package's own list of names.  Nobody needs it who writes a loop.
 """
 
-from .fit import DivergenceError, fit
-from .history import History
+from .callbacks import Best, EarlyStopping, LivePlot, ModelCheckpoint
+from .checkpoint import load_checkpoint, save_checkpoint
+from .fit import fit
+from .history import Diagnostics, History
 from .metrics import (
     Pooled,
     accuracy,
@@ -15,17 +17,26 @@ from .metrics import (
     top_k_accuracy,
 )
 from .progress import Progress
+from .run import DivergenceError, Run
 
 __all__ = [
+    "Best",
+    "Diagnostics",
     "DivergenceError",
+    "EarlyStopping",
     "History",
+    "LivePlot",
+    "ModelCheckpoint",
     "Pooled",
     "Progress",
+    "Run",
     "accuracy",
     "confusion_matrix",
     "evaluate",
     "fit",
+    "load_checkpoint",
     "predict",
     "r2",
+    "save_checkpoint",
     "top_k_accuracy",
 ]
