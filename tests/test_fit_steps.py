@@ -312,6 +312,15 @@ def test_early_stopping_waits_and_takes_the_best_back(restore):
     np.testing.assert_array_equal(weights(model), seen[1 if restore else 3])
 
 
+def test_what_was_best_in_one_training_does_not_count_in_the_next(tmp_path):
+    stopping = EarlyStopping("val_score", patience=2, mode="max")
+    saving = ModelCheckpoint(tmp_path, "val_score", mode="max")
+    run_scripted([9, 9, 9], stopping, checkpoint=saving)
+    model, history, seen = run_scripted([1, 2, 3], stopping, checkpoint=saving)
+    assert history.epochs == stopping.best.epoch == saving.best.epoch == 3
+    np.testing.assert_array_equal(weights(model), seen[2])
+
+
 def test_the_best_is_taken_back_also_after_the_last_epoch():
     model, history, seen = run_scripted([1, 3, 2], EarlyStopping("val_score", mode="max"))
     assert history.epochs == 3

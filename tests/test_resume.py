@@ -16,7 +16,7 @@ import tensorgrad as tg
 from resumed import EPOCHS, MODELS, STEPS_PER_EPOCH, StopAt, digest, train
 from tensorgrad import nn, optim
 from tensorgrad.data import DataLoader
-from tensorgrad.train import History, Pooled, load_checkpoint, save_checkpoint
+from tensorgrad.train import History, ModelCheckpoint, Pooled, load_checkpoint, save_checkpoint
 
 ROOT = Path(__file__).parents[1]
 WAYS = pytest.mark.parametrize("compile", [False, True], ids=["eager", "compiled"])
@@ -109,6 +109,24 @@ def test_a_metric_over_all_batches_goes_on(whole, tmp_path):
 
 def sum_by_count(total):
     return total[0] / total[1]
+
+
+def test_a_shuffled_validation_goes_on(tmp_path):
+    """Its order changes the last bits of a mean."""
+    x = np.random.default_rng(0).normal(size=(101, 2)).astype(np.float32)
+
+    def train(folder, epochs, **options):
+        model = nn.Linear(2, 2, rng=0)
+        loader = DataLoader((x, (x[:, 0] > 0).astype(int)), 4, shuffle=True, generator=5)
+        history = tg.fit(
+            model, (x, (x[:, 0] > 0).astype(int)), loss=nn.cross_entropy, rng=1, verbose=0,
+            optimizer=optim.SGD(model.parameters(), lr=0.1), epochs=epochs, validation=loader,
+            checkpoint=ModelCheckpoint(tmp_path / folder, every=1), resume=True, **options,
+        )  # fmt: skip
+        return history["val_loss"]
+
+    train("left", 3, callbacks=StopAt(3))
+    assert train("left", 3) == train("whole", 3)
 
 
 @WAYS

@@ -51,10 +51,13 @@ class Best:
                 )
             mode = "max" if monitor.endswith("accuracy") else "min"
         self.monitor = monitor
-        self.value = math.nan
-        self.epoch = 0
+        self.forget()
         self._sign = -1.0 if mode == "max" else 1.0
         self._min_delta = as_scale("min_delta", min_delta)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.value, self.epoch = math.nan, 0
 
     def is_new(self, run: Run) -> bool:
         """Look at the epoch that has just ended, and tell whether it is the best so far.
@@ -140,11 +143,8 @@ class EarlyStopping:
 
     def __call__(self, event: Event, run: Run) -> None:
         """Look at the epoch that has ended."""
-        if event == "train_begin" and self.restore_best and not isinstance(run.model, Module):
-            raise TypeError(
-                f"the model is a {type(run.model).__name__}, whose weights cannot be taken back: "
-                "give restore_best=False, or a Module"
-            )
+        if event == "train_begin":
+            self._begin(run)
         if event == "epoch_end" and self.best.is_new(run) and self.restore_best:
             self._weights = run.model.state_dict()  # type: ignore[attr-defined]
         if event in ("train_begin", "epoch_end"):
@@ -154,6 +154,17 @@ class EarlyStopping:
                 run.stop(f"early: {name} is best, {best.value:.6g}, in epoch {best.epoch}")
         if event == "train_end" and self._weights:
             run.model.load_state_dict(self._weights)  # type: ignore[attr-defined]
+
+    def _begin(self, run: Run) -> None:
+        """Forget another training, unless this one goes on from a checkpoint."""
+        if self.restore_best and not isinstance(run.model, Module):
+            raise TypeError(
+                f"the model is a {type(run.model).__name__}, whose weights cannot be taken back: "
+                "give restore_best=False, or a Module"
+            )
+        if not run.history.steps:
+            self.best.forget()
+            self._weights = {}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value and its weights."""
@@ -203,6 +214,7 @@ class ModelCheckpoint:
         """Save what there is to save."""
         steps = len(run.history.steps)
         if event == "train_begin" and not steps:
+            self.best.forget()  # another training
             self.folder.mkdir(parents=True, exist_ok=True)
             run.save(self.folder / "last.npz")
         elif event == "epoch_end":

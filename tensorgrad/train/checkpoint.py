@@ -18,6 +18,7 @@ from ..nn.module import Module
 from ..random import as_generator, generator_at, state_of
 
 _FORMAT: Final = "tensorgrad checkpoint 1"
+_DEFAULT: Final = "default generator"
 
 
 def save_checkpoint(path: str | os.PathLike[str], **parts: Any) -> None:
@@ -54,7 +55,7 @@ def save_checkpoint(path: str | os.PathLike[str], **parts: Any) -> None:
     """
     state = {name: _state(part) for name, part in parts.items() if _is_part(part)}
     values = {name: part for name, part in parts.items() if not _is_part(part)}
-    own = {"default generator": _state(as_generator(None))}
+    own = {_DEFAULT: _state(as_generator(None))}
     save(path, {"format": _FORMAT, "parts": state, "values": values, **own})
 
 
@@ -83,7 +84,8 @@ def load_checkpoint(path: str | os.PathLike[str], **parts: Any) -> dict[str, Any
         If there is no such file.
     """
     saved = load(path)
-    if not isinstance(saved, Mapping) or saved.get("format") != _FORMAT:
+    names = {"format", "parts", "values", _DEFAULT}
+    if not isinstance(saved, dict) or saved.keys() != names or saved["format"] != _FORMAT:
         raise ValueError(f"{os.fspath(path)} is not a checkpoint of save_checkpoint")
     given, states = dict(parts), dict(saved["parts"])
     for name, part in given.items():
@@ -95,8 +97,7 @@ def load_checkpoint(path: str | os.PathLike[str], **parts: Any) -> dict[str, Any
         if name not in states:
             raise ValueError(f"{os.fspath(path)} has no part {name!r}; it has {list(states)}")
     # Last, since generators in a model may be the default one.
-    default = "default generator"
-    given[default], states[default] = as_generator(None), saved[default]
+    given[_DEFAULT], states[_DEFAULT] = as_generator(None), saved[_DEFAULT]
     with uninterrupted():
         _put_all(given, states, os.fspath(path))
     return dict(saved["values"])

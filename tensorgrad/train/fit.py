@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from .._typing import SeedLike
+from ..data import DataLoader
 from ..data._checks import as_count
-from ..data.batches import Batches
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 from ..random import as_generator, state_of
@@ -217,9 +217,11 @@ def _check_schedule(schedule: Any, optimizer: Optimizer) -> None:
 def _try_validation(
     model: Model, batches: Iterable[Any], loss: Loss, metrics: Mapping[str, Metric]
 ) -> None:
-    """Evaluate one batch of arrays: what does not fit is found now, not after an epoch."""
-    if isinstance(batches, Batches):
+    """Evaluate the first batch: what does not fit is found now, not after an epoch."""
+    if isinstance(batches, DataLoader):
+        position = batches.state_dict()
         evaluate(model, [next(iter(batches))], loss=loss, metrics=metrics)
+        batches.load_state_dict(position)
 
 
 def _limit(name: str, value: float | None) -> float | None:
@@ -266,7 +268,7 @@ def _circumstances(step: int, rng: SeedLike, generator: np.random.Generator) -> 
     set_threads = [os.environ[name] for name in names if os.environ.get(name, "").isdigit()]
     return {
         "first_step": step,
-        "seed": None if isinstance(rng, np.random.Generator) else rng,
+        "seed": int(rng) if isinstance(rng, (int, np.integer)) else None,
         "generators": {
             "rng": state_of(generator),
             "default": state_of(as_generator(None)),

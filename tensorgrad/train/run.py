@@ -283,6 +283,7 @@ class Run:
         parts = {
             "model": self.model,
             "loss": self._step.loss,
+            "validation": self._validation,  # a shuffled one has a generator
             "schedule": self.schedule,
             **_named(self._callbacks),
         }
