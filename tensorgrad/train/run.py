@@ -190,6 +190,8 @@ class Run:
                 value = self._finite(loss)
                 self._record(value)
         else:
+            if not self._group:
+                self.optimizer.zero_grad()
             weight = self._weight(len(y))
             if fast:
                 loss, prediction = step.recorded(step.gradients, x, y, weight)
@@ -204,13 +206,12 @@ class Run:
         return values
 
     def _begin_step(self) -> None:
-        """Forget the gradients, and decide how the step is taken."""
+        """Decide how the step is taken."""
         number = len(self.history.steps)
         self._probe = None
         if is_due(number, self._diagnostics):
             self._probe = Probe(number, self._parameters)
             self._eager = True
-        self.optimizer.zero_grad()
 
     def _weight(self, samples: int) -> Array | None:
         """Return the weight of a batch in its step, relative to the first: so it is mostly 1."""
