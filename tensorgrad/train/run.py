@@ -107,7 +107,7 @@ class Run:
                 while self.history.epochs < self.epochs and not self.stopped:
                     self._train_epoch()
         except KeyboardInterrupt:
-            self.stopped = f"by Ctrl-C in epoch {self.history.epochs + 1}/{self.epochs}"
+            self.stopped = f"by Ctrl-C in epoch {self.epoch}/{self.epochs}"
         finally:
             self.optimizer.zero_grad()
         if self.stopped and self._verbose:
@@ -326,9 +326,9 @@ def _named(callbacks: Sequence[Callback]) -> dict[str, Callback]:
     """Name callbacks by their classes, with a number from the second of a class on."""
     found: dict[str, Callback] = {}
     for callback in callbacks:
-        name = type(callback).__name__
-        count = sum(type(other).__name__ == name for other in found.values())
-        found[f"{name} {count + 1}" if count else name] = callback
+        kind = type(callback)
+        count = sum(type(other) is kind for other in found.values())
+        found[f"callback {kind.__name__}" + f" {count + 1}" * (count > 0)] = callback
     return found
 
 
