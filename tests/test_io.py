@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,20 @@ def test_numpy_reads_what_is_saved(tmp_path: Path) -> None:
     with np.load(path, allow_pickle=False) as members:
         assert members.files == ["__metadata__.json", "w", "z", "e"]
         assert bits({name: members[name] for name in state}) == bits(state)
+
+
+def test_an_archive_of_more_than_4_gib_has_numbers_of_64_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As zipfile would write it, which is told here that 100 bytes are too many for 32 bits."""
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100)
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 2)
+    state = {"a": np.arange(50.0), "b": np.arange(3), "c": np.ones((2, 2))}
+    found = returned(tmp_path / "a.npz", state)
+    assert bits(found) == bits(state)
+    content = (tmp_path / "a.npz").read_bytes()
+    assert content.count(b"PK\6\6") == 1
+    assert b"\1\0\x18\0" in content[content.index(b"PK\1\2") :], "size, size and offset"
 
 
 def test_a_file_of_numpy_is_read(tmp_path: Path) -> None:

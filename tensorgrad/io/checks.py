@@ -17,8 +17,8 @@ from .._typing import Array, Shape
 METADATA: Final = "__metadata__"
 """The name of the metadata in both formats."""
 MAX_TEXT: Final = 4_000_000
-"""Bytes of a header or a directory: some 13,000 arrays with names of 20 letters.  JSON of this length
-takes up to 9 times as much memory while it is parsed."""
+"""Bytes of a header or a directory, which is some 13,000 arrays with names of 20 letters.  To parse
+them takes up to nine times as much memory."""
 _MAX_TOKENS: Final = 400_000
 _MAX_NAME: Final = 1000
 _MAX_RANK: Final = 32

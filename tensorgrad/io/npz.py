@@ -47,7 +47,7 @@ _METADATA: Final = f"{METADATA}.json"
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
 _CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
 _END: Final = struct.Struct("<4s4H2LH")
-# In front of _END where that has no room for a count or a size; 20 bytes between point to it.
+# In front of _END for large archives; 20 bytes between point to it.
 _END64: Final = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_SIZE: Final = 20
 _TOO_LARGE: Final = 0xFFFFFFFF
@@ -212,10 +212,10 @@ def _end(file: BinaryIO, size: int) -> tuple[int, int, int]:
         raise FormatError(
             "does not end as a zip archive does: it was cut off, or something follows"
         )
-    if count == 0xFFFF or _TOO_LARGE in (length, start):
-        trailer += _LOCATOR_SIZE + _END64.size
-        if size < trailer:
-            raise FormatError("is cut off in the directory of the archive")
+    large = _END64.size + _LOCATOR_SIZE
+    # From 2 GiB on zipfile writes both also where _END has room.
+    if size >= trailer + large and read_at(file, size - trailer - _LOCATOR_SIZE, 4) == b"PK\6\7":
+        trailer += large
         end64 = _END64.unpack(read_at(file, size - trailer, _END64.size))
         here, count, length, start = end64[6:]
         if end64[0] != b"PK\6\6" or here != count:

@@ -159,8 +159,8 @@ def _layer(graph: _Graph, x: str, layer: Any) -> str:
 
 def _as_module(layer: Any) -> tuple[str, Any]:
     """Return the class of a layer, and what has its options; for a function those of its module."""
-    for name, (kind, options) in _FUNCTIONS.items():
-        if layer is getattr(numpy_api, name) or layer is getattr(np, name, None) or layer == name:
+    for function, (kind, options) in _FUNCTIONS.items():
+        if layer is function or layer == function.__name__:
             return kind, SimpleNamespace(**options)
     return getattr(layer, "__name__", type(layer).__name__), layer
 
@@ -181,12 +181,12 @@ def _sequential(graph: _Graph, x: str, layer: Any) -> str:
 
 def _mlp(graph: _Graph, x: str, layer: Any) -> str:
     """Add the layers and what follows each; one output is given without its axis."""
-    row: list[tuple[str, Any]] = []
     for i, each in enumerate(layer.layers):
+        x = _row(graph, x, [(f"layers.{i}", each)])
         last = each is layer.layers[-1]
-        row.append((f"layers.{i}", each))
-        row.append((f"layers.{i}", layer.output_activation if last else layer.activation))
-    x = _row(graph, x, [(name, each) for name, each in row if each is not None])
+        follows = layer.output_activation if last else layer.activation
+        if follows is not None:
+            x = _row(graph, x, [(f"layers.{i}.activation", follows)])
     if layer.layers[-1].out_features > 1:
         return x
     return graph.add("Squeeze", x, graph.constant("axes", np.array([-1])))
@@ -315,14 +315,15 @@ EXPORTS: Final[dict[str, Export]] = {
 }
 """How each layer is exported, by the name of its class."""
 
-_FUNCTIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "gelu": ("GELU", {"approximate": "none"}),
-    "leaky_relu": ("LeakyReLU", {"negative_slope": 0.01}),
-    "relu": ("ReLU", {}),
-    "sigmoid": ("Sigmoid", {}),
-    "silu": ("SiLU", {}),
-    "softmax": ("Softmax", {"axis": -1}),
-    "softplus": ("Softplus", {}),
-    "tanh": ("Tanh", {}),
+_FUNCTIONS: Final[dict[Any, tuple[str, dict[str, Any]]]] = {
+    numpy_api.gelu: ("GELU", {"approximate": "none"}),
+    numpy_api.leaky_relu: ("LeakyReLU", {"negative_slope": 0.01}),
+    numpy_api.relu: ("ReLU", {}),
+    numpy_api.sigmoid: ("Sigmoid", {}),
+    numpy_api.silu: ("SiLU", {}),
+    numpy_api.softmax: ("Softmax", {"axis": -1}),
+    numpy_api.softplus: ("Softplus", {}),
+    numpy_api.tanh: ("Tanh", {}),
+    np.tanh: ("Tanh", {}),
 }
-"""What a function of `numpy_api`, or its name, is as a layer."""
+"""What a function, or its name, is as a layer."""
