@@ -27,8 +27,10 @@ MODES = {
     "streaming-in-order": "DataLoader, in order",
     "streaming-shuffled": "DataLoader, shuffled",
     "streaming-prefetch": "DataLoader, shuffled, prefetch=2",
-    "streaming-slices": "slices of the map by hand",
+    "streaming-slices": "slices of the map by hand, in order",
+    "streaming-rows": "rows of the map by hand, shuffled",
 }
+BY_HAND = ("streaming-slices", "streaming-rows")
 ROWS = tuple(MODES)
 
 
@@ -63,7 +65,7 @@ def line(name: str, found: dict[str, float]) -> list[str]:
     """Write one row."""
     resident, own = found["VmRSS"] / 1e6, found["RssAnon"] / 1e6
     speed = found["bytes"] / found["seconds"] / 1e9
-    judged = "" if name == "streaming-slices" else verdict(found["VmRSS"], LIMIT)
+    judged = "" if name in BY_HAND else verdict(found["VmRSS"], LIMIT)
     target = number(LIMIT / 1e6) if judged else "-"
     return [MODES[name], number(resident), number(own), number(speed), target, judged]
 
@@ -78,6 +80,9 @@ def batches(x: Any, mode: str) -> Iterator[Any]:
     """Return the batches of one pass."""
     if mode == "streaming-slices":
         return (x[i : i + BATCH] for i in range(0, len(x), BATCH))
+    if mode == "streaming-rows":
+        order = np.random.default_rng(0).permutation(len(x))
+        return (x[order[i : i + BATCH]] for i in range(0, len(x), BATCH))
     ahead = 2 if mode == "streaming-prefetch" else 0
     shuffle = mode != "streaming-in-order"
     return iter(DataLoader(x, BATCH, shuffle, generator=0, prefetch=ahead))

@@ -132,7 +132,7 @@ def test_a_masked_array_keeps_its_mask() -> None:
     x = np.ma.masked_equal(X, 6)
     for shuffle in (False, True):
         found = np.ma.concatenate(list(DataLoader(x, 4, shuffle, generator=0)))
-        assert found.mask.sum() == 1
+        assert found.mask.sum() == 1  # and not lost on the way
         assert found.sum() == X.sum() - 6
 
 
