@@ -128,6 +128,14 @@ def test_a_memory_map_is_copied_where_batches_are_made_ahead() -> None:
     np.testing.assert_array_equal(plain, ahead, strict=True)
 
 
+def test_a_masked_array_keeps_its_mask() -> None:
+    x = np.ma.masked_equal(X, 6)
+    for shuffle in (False, True):
+        found = np.ma.concatenate(list(DataLoader(x, 4, shuffle, generator=0)))
+        assert found.mask.sum() == 1  # and not lost on the way
+        assert found.sum() == X.sum() - 6
+
+
 def test_an_iterator_gives_its_samples_once() -> None:
     loader = DataLoader(rows(), 4)
     assert len(list(loader)) == 3

@@ -8,6 +8,7 @@ memory is claimed.
 
 from .batches import Batches, batches
 from .collate import default_collate
+from .csv import CsvBlocks, Table, load_csv
 from .dataset import Dataset, Subset, TensorDataset
 from .digits import digits
 from .folder import NpyFolder
@@ -17,7 +18,6 @@ from .npz import load_npz
 from .split import Split, random_split, train_test_split
 from .standardize import Standardizer
 from .synthetic import make_blobs, make_moons, make_spirals
-from .tables import CsvBlocks, Table, load_csv
 
 __all__ = [
     "Batches",

@@ -18,6 +18,7 @@ import numpy as np
 
 from .._typing import Array
 from ._bytes import DEFLATE, take_bytes
+from ._checks import as_scale
 from .npy import read_layout, sound
 
 # The directory of some 10,000 arrays.  zipfile makes objects of ten times its size.
@@ -51,7 +52,7 @@ def load_npz(path: str | os.PathLike[str], *, max_expansion: float = 100.0) -> d
     ValueError
         Where the file is no NPZ file, is damaged, holds something else, or would unpack to more.
     OSError
-        Where it cannot be opened or read.
+        Where it cannot be opened.
 
     Examples
     --------
@@ -65,6 +66,7 @@ def load_npz(path: str | os.PathLike[str], *, max_expansion: float = 100.0) -> d
     >>> arrays["y"]
     array([0, 1])
     """
+    max_expansion = as_scale("max_expansion", max_expansion)
     with Path(path).open("rb") as file:
         try:
             size = os.fstat(file.fileno()).st_size
