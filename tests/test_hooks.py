@@ -412,11 +412,11 @@ CLIP = np.float32(0.1)
 
 
 @pytest.mark.parametrize(
-    ("register", "runs"),  # as before a hook, to the compiler, is a module without attributes
+    ("register", "runs"),
     [
         (lambda model: model[0].weight.register_hook(lambda g: np.clip(g, -CLIP, CLIP)), 3),
         (lambda model: model[1].register_forward_hook(lambda _m, _args, out: out * 0.5), 2),
-        (lambda model: model[0].register_forward_pre_hook(lambda _m, args: args[0] - 1), 3),
+        (lambda model: model[0].register_forward_pre_hook(lambda _m, args: args[0] - 1), 2),
         (lambda model: model[1].register_full_backward_hook(lambda _m, g, _o: (g[0] * 0.5,)), 2),
     ],
     ids=["tensor", "forward", "forward pre", "backward"],

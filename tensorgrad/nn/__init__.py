@@ -29,6 +29,7 @@ from .losses import (
 from .mlp import MLP
 from .module import Module
 from .normalisation import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from .summaries import summary
 
 __all__ = [
     "GELU",
@@ -62,4 +63,5 @@ __all__ = [
     "hinge_loss",
     "init",
     "mse_loss",
+    "summary",
 ]
