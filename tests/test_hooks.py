@@ -326,6 +326,16 @@ def test_backward_hooks_change_no_value_and_no_other_gradient() -> None:
         np.testing.assert_array_equal(got, expected)
 
 
+def test_backward_hooks_are_seen_by_debugging_as_right() -> None:
+    both, a, b = Both(), tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0])
+    both.register_full_backward_hook(lambda *_args: None)
+    with tg.detect_anomaly():
+        both(a, b)[0].sum().backward()
+    for _step in both(a, b)[0].sum().backward_steps(audit=True):
+        pass  # a rule that differs from its forward would raise
+    np.testing.assert_array_equal(a.grad, [6.0, 8.0])
+
+
 def test_backward_hooks_of_all_orders() -> None:
     layer, x = nn.Tanh(), tg.Tensor(np.array([0.5]))
     layer.register_full_backward_hook(lambda _m, grads, _out: (2 * grads[0],))
