@@ -326,6 +326,16 @@ def test_backward_hooks_change_no_value_and_no_other_gradient() -> None:
         np.testing.assert_array_equal(got, expected)
 
 
+def test_backward_hooks_are_seen_by_debugging_as_right() -> None:
+    both, a, b = Both(), tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0])
+    both.register_full_backward_hook(lambda *_args: None)
+    with tg.detect_anomaly():
+        both(a, b)[0].sum().backward()
+    for _step in both(a, b)[0].sum().backward_steps(audit=True):
+        pass  # a rule that differs from its forward would raise
+    np.testing.assert_array_equal(a.grad, [6.0, 8.0])
+
+
 def test_backward_hooks_of_all_orders() -> None:
     layer, x = nn.Tanh(), tg.Tensor(np.array([0.5]))
     layer.register_full_backward_hook(lambda _m, grads, _out: (2 * grads[0],))
@@ -412,11 +422,11 @@ CLIP = np.float32(0.1)
 
 
 @pytest.mark.parametrize(
-    ("register", "runs"),  # as before a hook, to the compiler, is a module without attributes
+    ("register", "runs"),
     [
         (lambda model: model[0].weight.register_hook(lambda g: np.clip(g, -CLIP, CLIP)), 3),
         (lambda model: model[1].register_forward_hook(lambda _m, _args, out: out * 0.5), 2),
-        (lambda model: model[0].register_forward_pre_hook(lambda _m, args: args[0] - 1), 3),
+        (lambda model: model[0].register_forward_pre_hook(lambda _m, args: args[0] - 1), 2),
         (lambda model: model[1].register_full_backward_hook(lambda _m, g, _o: (g[0] * 0.5,)), 2),
     ],
     ids=["tensor", "forward", "forward pre", "backward"],

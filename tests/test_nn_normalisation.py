@@ -184,6 +184,19 @@ def test_constant_input_is_zero_and_its_gradient_is_finite() -> None:
         assert np.isfinite(x.grad).all()
 
 
+def test_sums_of_float16_do_not_overflow() -> None:
+    """Case 69."""
+    x = np.full((2, 70_000), 2.0, np.float16)
+    x[1] = 6.0
+    assert (F.batch_norm(x, None, None, training=True).data == [[-1.0], [1.0]]).all()
+    assert (F.rms_norm(x, 70_000).data == 1).all()
+    out = nn.BatchNorm1d(2, dtype=np.float16)(given := tg.Tensor(x.T))
+    assert not out.data.any()
+    out.sum().backward()
+    assert given.grad.dtype == np.float16
+    assert not given.grad.any()
+
+
 def test_nan_stays_in_its_channel_or_row() -> None:
     x = np.arange(12.0).reshape(4, 3)
     x[1, 2] = np.nan

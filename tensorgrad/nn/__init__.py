@@ -47,6 +47,7 @@ from .losses import (
 from .mlp import MLP
 from .module import Module
 from .normalisation import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from .summaries import summary
 
 __all__ = [
     "GELU",
@@ -97,6 +98,7 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "smooth_l1_loss",
+    "summary",
     "triplet_margin_loss",
     "utils",
 ]

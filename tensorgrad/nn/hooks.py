@@ -38,7 +38,11 @@ def registered(module: Any, kind: str, function: Callable[..., Any]) -> Removabl
     module._hooks = (*module._hooks, hook)
 
     def remove(owner: Any) -> None:
-        owner._hooks = tuple(h for h in owner._hooks if h is not hook)
+        left = tuple(h for h in owner._hooks if h is not hook)
+        if left:
+            owner._hooks = left
+        else:  # as before the first one
+            vars(owner).pop("_hooks", None)
 
     return RemovableHandle(module, remove)
 

@@ -224,6 +224,10 @@ class Linear(Module):
         """
         return _linear(x, self.weight, self.bias, self)
 
+    def multiply_adds(self, inputs: tuple[Any, ...], output: Any) -> int:  # noqa: ARG002
+        """Count `in_features` for each number of the result."""
+        return int(output.size) * self.in_features
+
     def extra_repr(self) -> str:
         """Return the numbers of features."""
         without = ", bias=False" if self.bias is None else ""

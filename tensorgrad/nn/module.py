@@ -175,6 +175,11 @@ class Module:
         """List this module, under "", and all modules in it with their dotted names, each once."""
         return [(name, item) for name, item in _walk(self) if isinstance(item, Module)]
 
+    def _own_parameters(self) -> list[Tensor]:
+        """List the parameters that are not in a module inside this one."""
+        found = _walk(self, deep=False)
+        return [item for n, item in found if isinstance(item, Tensor) and _is_slot(n, item)]
+
     def modules(self) -> list[Module]:
         """List this module and all modules in it, each once."""
         return [module for _, module in self.named_modules()]

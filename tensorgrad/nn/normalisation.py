@@ -14,6 +14,7 @@ import numpy as np
 
 from .._typing import ArrayLike, DTypeLike, Shape
 from ..creation import get_default_dtype
+from ..op import Op
 from ..ops import standardise as ops
 from ..tensor import Tensor, apply, as_tensor
 from .layers import floating, positive
@@ -256,7 +257,7 @@ def rms_norm(
         eps = float(np.finfo(given.dtype).eps)
     matrix = given.reshape((math.prod(given.shape[: given.ndim - len(shape)]), math.prod(shape)))
     factors = () if weight is None else (as_tensor(weight).reshape(-1),)
-    return apply(ops.rms_norm, matrix, *factors, eps=eps).reshape(given.shape)
+    return _applied(ops.rms_norm, matrix, *factors, eps=eps).reshape(given.shape)
 
 
 def _standardised(
@@ -272,14 +273,21 @@ def _standardised(
     """Apply the op; a bias alone is added behind it."""
     factors = [factor for factor in (weight, bias) if factor is not None]
     if weight is not None:
-        return apply(
+        return _applied(
             ops.standardise, x, *factors, view=view, axes=axes, kept=kept, per=per, **params
         )
-    out = apply(ops.standardise, x, view=view, axes=axes, kept=kept, per=kept, **params)
+    out = _applied(ops.standardise, x, view=view, axes=axes, kept=kept, per=kept, **params)
     if bias is None:
         return out
     lengths = tuple(n if letter in per else 1 for letter, n in zip(axes, view, strict=True))
     return (out.reshape(view) + as_tensor(bias).reshape(lengths)).reshape(x.shape)
+
+
+def _applied(op: Op, x: Tensor, *factors: ArrayLike, **params: Any) -> Tensor:
+    """Apply an op; to float16 in single precision, because its sums overflow at 65504."""
+    if x.dtype == np.float16:
+        return _applied(op, x.astype(np.float32), *factors, **params).astype(np.float16)
+    return apply(op, x, *factors, **params)
 
 
 # --- checks ---------------------------------------------------------------------------------------
