@@ -1,4 +1,4 @@
-"""Training: the loop `fit`, the record it leaves, checkpoints, metrics and evaluation.
+"""Training: `fit`, the record it leaves, checkpoints, metrics, evaluation, learning rates.
 
 Floor: above everything but the package's own list of names.  Nobody needs it who writes a loop.
 """
@@ -7,6 +7,7 @@ from .callbacks import Best, EarlyStopping, LivePlot, ModelCheckpoint
 from .checkpoint import load_checkpoint, save_checkpoint
 from .fit import fit
 from .history import Diagnostics, History
+from .lr_finder import LRSweep, find_lr
 from .metrics import (
     Pooled,
     accuracy,
@@ -25,6 +26,7 @@ __all__ = [
     "DivergenceError",
     "EarlyStopping",
     "History",
+    "LRSweep",
     "LivePlot",
     "ModelCheckpoint",
     "Pooled",
@@ -33,6 +35,7 @@ __all__ = [
     "accuracy",
     "confusion_matrix",
     "evaluate",
+    "find_lr",
     "fit",
     "load_checkpoint",
     "predict",

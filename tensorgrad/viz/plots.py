@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito (2008), "Color universal design": told apart with every kind of colour vision.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 _MARKERS = "osD^vPX"
-_TRAINING, _VALIDATION = _COLOURS[:2]
+_TRAINING, _VALIDATION = COLOURS[:2]
 _SUFFIXES = (".png", ".svg", ".pdf")
 _DPI = 150
 _BATCH = 65_536
@@ -445,8 +445,8 @@ def _two_labels(targets: Array) -> Array:
 
 def _class_colours(count: int) -> list[Any]:
     """Return one colour per class; more than seven are taken from a colour map."""
-    if count <= len(_COLOURS):
-        return list(_COLOURS[:count])
+    if count <= len(COLOURS):
+        return list(COLOURS[:count])
     from matplotlib import colormaps
 
     return list(colormaps["turbo"](np.linspace(0.05, 0.95, count)))
