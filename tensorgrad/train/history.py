@@ -77,12 +77,14 @@ class History(Mapping[str, list[float]]):
     steps : list of float
         The training loss of every step, in order.
     learning_rates : list of float
-        The learning rate of every step; NaN where it was not recorded.
+        The learning rate of every step, of the first group where there are several; NaN where it
+        was not recorded.
     diagnostics : list of Diagnostics
         What was seen in those steps that were looked at.
     runs : list of dict
-        For each run that wrote here, the first and each that resumed it: its first step, the
-        state of its generators' seed, versions and threads; see `fit`.
+        For each run that wrote here, the first and each that resumed it: "first_step", "seed" and
+        the states of "generators", the versions of "tensorgrad", "numpy" and "python", and
+        "threads", as many as the environment allows.
 
     Examples
     --------
