@@ -247,7 +247,8 @@ def told(best, *values, name="val_loss"):
     history, found = {name: []}, []
     for epoch, value in enumerate(values, 1):
         history[name].append(value)
-        if best.is_new(types.SimpleNamespace(history=history, epoch=epoch)):
+        run = types.SimpleNamespace(history=history, epoch=epoch, names=[name])
+        if best.is_new(run):
             found.append(epoch)
     return found
 
@@ -338,9 +339,14 @@ def test_the_last_and_the_best_are_saved(tmp_path):
         np.testing.assert_array_equal(weights(model), seen[epoch - 1])
 
 
-def test_a_name_that_nobody_records_is_told():
-    with pytest.raises(KeyError, match="nothing was recorded as 'val_loss'"):
-        train(callbacks=EarlyStopping())
+@pytest.mark.parametrize("what", [{"callbacks": EarlyStopping()}, {"checkpoint": "val_accuracy"}])
+def test_a_name_that_nobody_records_is_told_before_the_first_step(what, tmp_path):
+    if "checkpoint" in what:
+        what = {"checkpoint": ModelCheckpoint(tmp_path, "val_accuracy")}
+    model = network()
+    with pytest.raises(ValueError, match=r"'val_\w+' is to be looked at.*\['loss', 'accuracy'\]"):
+        train(model, metrics="accuracy", **what)
+    np.testing.assert_array_equal(weights(model), weights(network()))
 
 
 def test_weights_of_a_function_cannot_be_taken_back():

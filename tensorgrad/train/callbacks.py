@@ -51,32 +51,41 @@ class Best:
                 )
             mode = "max" if monitor.endswith("accuracy") else "min"
         self.monitor = monitor
-        self.forget()
+        self.value, self.epoch = math.nan, 0
         self._sign = -1.0 if mode == "max" else 1.0
         self._min_delta = as_scale("min_delta", min_delta)
 
-    def forget(self) -> None:
-        """Begin anew."""
-        self.value, self.epoch = math.nan, 0
+    def begin(self, run: Run) -> None:
+        """Forget another training, unless this one goes on from a checkpoint.
+
+        Raises
+        ------
+        ValueError
+            If nothing will be recorded under the name.
+        """
+        if self._name(run) not in run.names:
+            raise ValueError(
+                f"{self.monitor!r} is to be looked at, and this training records {run.names}: "
+                "give validation= or metrics=, or another name"
+            )
+        if not run.history.steps:
+            self.value, self.epoch = math.nan, 0
 
     def is_new(self, run: Run) -> bool:
         """Look at the epoch that has just ended, and tell whether it is the best so far.
 
         The first is, unless its value is NaN, which is never better than anything.
-
-        Raises
-        ------
-        KeyError
-            If nothing was recorded under the name.
         """
-        name = self.monitor or ("val_loss" if "val_loss" in run.history else "loss")
-        value = run.history[name][-1]
+        value = run.history[self._name(run)][-1]
         gain = self._sign * (self.value - value)
-        # Written with `not`, so that everything is better than a NaN before it.
         if math.isnan(value) or (self.epoch and not gain > self._min_delta):
             return False
         self.value, self.epoch = value, run.epoch
         return True
+
+    def _name(self, run: Run) -> str:
+        """Return the name to look under."""
+        return self.monitor or ("val_loss" if "val_loss" in run.names else "loss")
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value and its epoch."""
@@ -156,14 +165,14 @@ class EarlyStopping:
             run.model.load_state_dict(self._weights)  # type: ignore[attr-defined]
 
     def _begin(self, run: Run) -> None:
-        """Forget another training, unless this one goes on from a checkpoint."""
+        """Check what can be checked, and forget another training."""
         if self.restore_best and not isinstance(run.model, Module):
             raise TypeError(
                 f"the model is a {type(run.model).__name__}, whose weights cannot be taken back: "
                 "give restore_best=False, or a Module"
             )
-        if not run.history.steps:
-            self.best.forget()
+        self.best.begin(run)
+        if not self.best.epoch:
             self._weights = {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -213,10 +222,11 @@ class ModelCheckpoint:
     def __call__(self, event: Event, run: Run) -> None:
         """Save what there is to save."""
         steps = len(run.history.steps)
-        if event == "train_begin" and not steps:
-            self.best.forget()  # another training
+        if event == "train_begin":
+            self.best.begin(run)
             self.folder.mkdir(parents=True, exist_ok=True)
-            run.save(self.folder / "last.npz")
+            if not steps:
+                run.save(self.folder / "last.npz")
         elif event == "epoch_end":
             if self.best.is_new(run):
                 run.save(self.folder / "best.npz")

@@ -53,6 +53,8 @@ class Run:
         How many epochs there will be at most.
     epoch : int
         The number of the epoch at hand, from 1; at "epoch_end" of the one that has just ended.
+    names : list of str
+        What the history has of each epoch.
     stopped : str
         Why the run ends before its last epoch; empty as long as it goes on.
     """
@@ -77,6 +79,8 @@ class Run:
         self.history = History()
         self.epochs = epochs
         self.epoch = 1
+        names = ["loss", *metrics]
+        self.names = names + [f"val_{name}" for name in names] * (validation is not None)
         self.stopped = ""
         self._step = step
         if isinstance(batches, Sequence):  # which has no position of its own
