@@ -9,18 +9,12 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from optim_rules import CLASSES, RULES
 from tensorgrad.optim import SGD, Adam, AdamW
 
-RULES = {
-    "plain": lambda params: SGD(params, lr=0.1),
-    "decay": lambda params: SGD(params, lr=0.1, weight_decay=0.03),
-    "momentum": lambda params: SGD(params, lr=0.1, momentum=0.9),
-    "nesterov": lambda params: SGD(params, lr=0.1, momentum=0.5, nesterov=True, weight_decay=0.03),
-    "adam": lambda params: Adam(params, lr=0.01),
-    "adam, decay": lambda params: Adam(params, lr=0.01, betas=(0.5, 0.9), weight_decay=0.1),
-    "adamw": lambda params: AdamW(params, lr=0.01, weight_decay=0.3),
-}
-every_rule = pytest.mark.parametrize("rule", list(RULES))
+every_rule = pytest.mark.parametrize(
+    ("name", "options"), RULES, ids=lambda value: value if isinstance(value, str) else str(value)
+)
 every_class = pytest.mark.parametrize("cls", [SGD, Adam, AdamW])
 
 SHAPES = [(3, 4), (4,), (100, 100), (1, 4), (), (0, 2), (5,)]
@@ -61,9 +55,9 @@ def separate(optimizer, x, count):
 
 @every_rule
 @pytest.mark.parametrize("kind", list(DTYPES))
-def test_side_by_side_has_the_bits_of_one_by_one(rule, kind):
+def test_side_by_side_has_the_bits_of_one_by_one(name, options, kind):
     params = [tg.Tensor(x) for x in values(kind)]
-    optimizer = RULES[rule](params)
+    optimizer = CLASSES[name](params, **options)
     for k in range(20):
         give(params, k)
         optimizer.step()
