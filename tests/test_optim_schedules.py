@@ -306,7 +306,7 @@ def test_a_step_of_a_schedule_inside_is_refused(make):
         (lambda m, o: m.OneCycleLR(o, [1.0], 9), ValueError, "1 values for 2 groups"),
         (lambda m, o: m.OneCycleLR(o, 1.0, 9, div_factor=0), ValueError, "cannot be 0"),
         (lambda m, o: m.LambdaLR(o, 0.5), TypeError, "expected a function"),
-        (lambda m, o: m.SequentialLR(o, [], []), ValueError, "0 schedulers need"),
+        (lambda m, o: m.SequentialLR(o, [], []), ValueError, "one milestone between"),
         (
             lambda m, o: m.SequentialLR(o, [m.StepLR(sgd(), 2)], []),
             TypeError,
