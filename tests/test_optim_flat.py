@@ -11,6 +11,7 @@ import pytest
 import tensorgrad as tg
 from optim_rules import CLASSES, RULES
 from tensorgrad.optim import SGD, Adam, AdamW
+from tensorgrad.optim.averages import settled
 
 every_rule = pytest.mark.parametrize(
     ("name", "options"), RULES, ids=lambda value: value if isinstance(value, str) else str(value)
@@ -380,3 +381,37 @@ def test_a_network_trains_to_the_bits_of_updates_one_by_one(cls):
                 optimizer.step()
             losses.append(float(loss.data))
     assert losses[:20] == losses[20:]
+
+
+# ------------------------------------------------------------------ units that are dead
+
+
+@every_rule
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_fades_is_not_left_denormal(name, options, dtype):
+    """A processor may be a hundred times slower on it, and rounding never takes it to 0."""
+    tiny = np.finfo(dtype).tiny
+    sizes = np.geomspace(float(tiny) * 10, 1.0, 60).astype(dtype)
+    p = tg.Tensor(np.ones(60, dtype))
+    optimizer = CLASSES[name]([p], **options)
+    p.grad = sizes
+    optimizer.step()
+    denormal = 0
+    for k in range(700):
+        p.grad = np.zeros(60, dtype)
+        optimizer.step()
+        if k % 50 == 49:
+            arrays = [array for array in optimizer.state[0].values() if array.ndim]
+            denormal += sum(int(((x != 0) & (np.abs(x) < tiny)).sum()) for x in arrays)
+    assert denormal == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_of_ordinary_size_are_not_rounded(dtype):
+    x = np.geomspace(1e-9, 1e30, 200).astype(dtype) * np.resize([1, -1], 200).astype(dtype)
+    np.testing.assert_array_equal(settled(x), x)
+    assert settled(x).dtype == dtype
+    small = np.array([0.0, -0.0, np.finfo(dtype).tiny, -np.finfo(dtype).tiny], dtype)
+    np.testing.assert_array_equal(settled(small), 0)
+    half = np.array([6e-8, 1e-5, -1.0], np.float16)  # all of whose small numbers matter
+    np.testing.assert_array_equal(settled(half), half)

@@ -239,7 +239,7 @@ def test_case_64_a_broadcast_array_is_not_written() -> None:
         leaf[0] = 5
 
 
-def test_064_an_empty_array_has_no_elements_that_share_a_place():
+def test_case_64_an_empty_array_has_no_elements_that_share_a_place() -> None:
     empty = tg.Tensor(np.zeros((0, 2)))
     with tg.no_grad():
         empty[...] = np.ones((0, 2))
