@@ -187,3 +187,20 @@ def test_a_number_that_is_an_array_without_axes_meets_a_large_array():
             yield x
 
     told_twice(story)
+
+
+def test_a_number_that_is_read_and_then_written():
+    def story(compiled):
+        number = np.array(3.0)
+
+        @compiled
+        def step(x):
+            before = number * x
+            number[...] = 0.25
+            return before, number * x
+
+        for i in range(3):
+            yield step(np.full(2, float(i))), number
+            number[...] = float(i)
+
+    told_twice(story)
