@@ -383,6 +383,26 @@ def test_a_network_trains_to_the_bits_of_updates_one_by_one(cls):
     assert losses[:20] == losses[20:]
 
 
+def test_numbers_of_ones_own_are_seen_when_they_change():
+    """Also those that are attributes, and no options."""
+
+    class Scaled(SGD):
+        def __init__(self, params, lr, factor):
+            super().__init__(params, lr)
+            self.factor = factor
+
+        def update(self, param, grad, state, options):
+            return super().update(param, self.factor * grad, state, options)
+
+    p = tg.Tensor([1.0])
+    optimizer = Scaled([p], lr=0.5, factor=1.0)
+    for factor in (1.0, 0.5):
+        optimizer.factor = factor
+        p.grad = [1.0]
+        optimizer.step()
+    assert p.data[0] == 0.25
+
+
 # ------------------------------------------------------------------ units that are dead
 
 

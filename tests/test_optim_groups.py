@@ -304,6 +304,27 @@ def test_compiled_steps_see_the_numbers_of_each_group():
     told_twice(story, runs=3)
 
 
+def test_a_rate_set_inside_a_compiled_step():
+    """It is a constant of the record, and the step stays compiled."""
+
+    def story(compiled):
+        p = tg.Tensor([1.0, 2.0])
+        optimizer = SGD([p], lr=0.5)
+
+        @compiled
+        def step():
+            optimizer.zero_grad()
+            (p * p).sum().backward()
+            optimizer.step()
+            optimizer.lr = 0.25
+
+        for _ in range(4):
+            step()
+            yield p, optimizer
+
+    told_twice(story, runs=1)
+
+
 # ------------------------------------------------------------------ a closure, matrices
 
 

@@ -451,7 +451,7 @@ class SequentialLR(LRScheduler):
         self.schedulers, self.milestones = list(schedulers), _rising("milestones", milestones)
         if len(self.schedulers) != len(self.milestones) + 1:
             raise ValueError(
-                f"there are {len(self.schedulers)} schedulers and {len(self.milestones)} milestones; "
+                f"{len(self.schedulers)} schedulers and {len(self.milestones)} milestones; "
                 "expected one milestone between each two"
             )
         for scheduler in self.schedulers:
