@@ -200,3 +200,20 @@ def test_a_single_number_as_an_argument_meets_arrays_in_a_fused_chain():
     compiled = tg.compile(squares)
     for scale in (np.array(0.5), np.array(2.0), np.float64(3.0)):
         assert compiled(scale) == squares(scale)
+
+
+def test_a_number_that_is_read_and_then_written():
+    def story(compiled):
+        number = np.array(3.0)
+
+        @compiled
+        def step(x):
+            before = number * x
+            number[...] = 0.25
+            return before, number * x
+
+        for i in range(3):
+            yield step(np.full(2, float(i))), number
+            number[...] = float(i)
+
+    told_twice(story)

@@ -8,37 +8,13 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from optim_rules import CLASSES, RULES, by_hand, gradient, start
 from tensorgrad.optim import SGD, Adam, AdamW
 
-# Name of the class, and its arguments: the same for us and for PyTorch.
-RULES = [
-    ("SGD", {"lr": 0.1}),
-    ("SGD", {"lr": 0.1, "weight_decay": 0.03}),
-    ("SGD", {"lr": 0.1, "momentum": 0.9}),
-    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
-    ("SGD", {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.03}),
-    ("Adam", {"lr": 0.01}),
-    ("Adam", {"lr": 0.01, "betas": (0.5, 0.9), "eps": 1e-3}),
-    ("Adam", {"lr": 0.01, "weight_decay": 0.1}),
-    ("AdamW", {"lr": 0.01}),
-    ("AdamW", {"lr": 0.01, "weight_decay": 0.3}),
-]
-CLASSES = {"SGD": SGD, "Adam": Adam, "AdamW": AdamW}
 every_rule = pytest.mark.parametrize(
     ("name", "options"), RULES, ids=lambda value: value if isinstance(value, str) else str(value)
 )
 every_class = pytest.mark.parametrize("cls", [SGD, Adam, AdamW])
-
-
-def gradient(k, p):
-    """Return the gradient of step k at p: of several signs and sizes, and somewhere zero."""
-    slope = np.linspace(-2, 3, p.size, dtype=p.dtype).reshape(p.shape)
-    slope[..., 0] = 0
-    return (slope * np.cos(k + p)).astype(p.dtype)
-
-
-def start(dtype, shape=(3, 4)):
-    return np.linspace(-1, 1.5, math.prod(shape)).reshape(shape).astype(dtype)
 
 
 def steps(optimizer, count=10, first=0):
@@ -49,55 +25,32 @@ def steps(optimizer, count=10, first=0):
         optimizer.step()
 
 
-def by_hand(name, x, count, lr, momentum=0.0, nesterov=False, weight_decay=None,
-            betas=(0.9, 0.999), eps=1e-8):  # fmt: skip
-    """Take steps number by number, as the papers write them, in Python's floats."""
-    if weight_decay is None:
-        weight_decay = 0.01 if name == "AdamW" else 0.0
-    values = x.astype(float)
-    flat = values.reshape(-1)
-    velocity, m, v = ([0.0] * x.size for _ in range(3))
-    for t in range(1, count + 1):
-        for i, g in enumerate(gradient(t - 1, values).reshape(-1).tolist()):
-            p = float(flat[i])
-            if name == "AdamW":
-                p -= lr * weight_decay * p
-            else:
-                g += weight_decay * p
-            if name == "SGD":
-                velocity[i] = momentum * velocity[i] + g
-                flat[i] = p - lr * (g + momentum * velocity[i] if nesterov else velocity[i])
-                continue
-            m[i] = betas[0] * m[i] + (1 - betas[0]) * g
-            v[i] = betas[1] * v[i] + (1 - betas[1]) * g**2
-            mean, square = m[i] / (1 - betas[0] ** t), v[i] / (1 - betas[1] ** t)
-            flat[i] = p - lr * mean / (math.sqrt(square) + eps)
-    return values
-
-
 # ------------------------------------------------------------------ the rules
 
 
 @every_rule
-def test_ten_steps_equal_the_recurrence_written_out(name, options):
+def test_twenty_steps_equal_the_recurrence_written_out(name, options):
     p = tg.Tensor(start(np.float64))
-    steps(CLASSES[name]([p], **options))
-    expected = by_hand(name, start(np.float64), 10, **options)
-    np.testing.assert_allclose(p.data, expected, rtol=1e-13, atol=1e-14)
+    steps(CLASSES[name]([p], **options), 20)
+    expected = by_hand(name, start(np.float64), 20, **options)
+    np.testing.assert_allclose(p.data, expected, rtol=1e-12, atol=1e-13)
 
 
 @every_rule
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_ten_steps_equal_pytorch(name, options, dtype):
+def test_twenty_steps_equal_pytorch(name, options, dtype):
     torch = pytest.importorskip("torch")
+    if not hasattr(torch.optim, name):
+        pytest.skip(f"PyTorch has no {name}")
     ours = tg.Tensor(start(dtype))
-    steps(CLASSES[name]([ours], **options))
+    steps(CLASSES[name]([ours], **options), 20)
     theirs = torch.tensor(start(dtype), requires_grad=True)
     optimizer = getattr(torch.optim, name)([theirs], **options)
-    for k in range(10):
+    for k in range(20):
         theirs.grad = torch.tensor(gradient(k, theirs.detach().numpy()))
         optimizer.step()
-    tolerance = 1e-6 if dtype is np.float32 else 1e-13
+    # PyTorch keeps the product of NAdam's momenta in float32.
+    tolerance = 2e-6 if dtype is np.float32 or name == "NAdam" else 1e-12
     np.testing.assert_allclose(ours.data, theirs.detach().numpy(), rtol=tolerance, atol=tolerance)
     assert ours.dtype == dtype
 
@@ -422,7 +375,7 @@ def test_saved_and_continued_equals_not_interrupted(name, options):
     q = tg.Tensor(values)
     resumed = CLASSES[name]([q], **options)
     resumed.load_state_dict(saved)
-    assert resumed.lr == options["lr"]
+    assert resumed.lr == options.get("lr", 1.0)
     resumed.lr = 0.003
     steps(resumed, 3, first=4)
     np.testing.assert_array_equal(p.data, q.data)

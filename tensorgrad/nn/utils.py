@@ -96,9 +96,11 @@ def _norm(grads: list[Array], order: float) -> Array:
         return np.max(np.stack([np.float64(0.0), *largest]))  # type: ignore[no-any-return]
     wide = [grad.astype(np.result_type(grad, np.float64)) for grad in grads]
     if order == 2:
-        return np.sqrt(sum((np.sum(np.square(grad)) for grad in wide), np.float64(0.0)))
-    total = sum((np.sum(np.power(np.abs(grad), order)) for grad in wide), np.float64(0.0))
-    return np.power(total, 1 / order)  # type: ignore[no-any-return]
+        found = np.sqrt(sum((np.sum(np.square(grad)) for grad in wide), np.float64(0.0)))
+    else:
+        total = sum((np.sum(np.power(np.abs(grad), order)) for grad in wide), np.float64(0.0))
+        found = np.power(total, 1 / order)
+    return found  # type: ignore[no-any-return]
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:

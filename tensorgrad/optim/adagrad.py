@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from .averages import settled
 from .flat import State
 from .groups import Option, Options, number
 from .optimizer import Optimizer
@@ -94,6 +95,6 @@ class Adagrad(Optimizer):
         rate = (options["lr"] / (1 + state["step"] * options["lr_decay"])).astype(param.dtype)
         if options["weight_decay"]:
             grad = grad + options["weight_decay"] * param
-        total = state["sum"] + np.square(grad)
+        total = settled(state["sum"] + np.square(grad))
         new = param - rate * (grad / (np.sqrt(total) + options["eps"]))
         return new, {"step": state["step"] + 1, "sum": total}

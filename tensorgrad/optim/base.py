@@ -122,13 +122,13 @@ class BaseOptimizer(ABC):
         arrays = dict(self._state_arrays())
         own = dict(self._option_arrays()) | arrays
         given = fitting(type(self).__name__, state, own)
-        changed = []
+        checked = []
         for i, group in enumerate(self.param_groups):
             names = [name for name in group.options if f"groups.{i}.{name}" in given]
             loaded = {name: given[f"groups.{i}.{name}"].tolist() for name in names}
-            changed.append(group.with_changes(loaded))
-        for group, options in zip(self.param_groups, changed, strict=True):
-            group.take(options)
+            checked.append(group.checked(loaded))
+        for group, values in zip(self.param_groups, checked, strict=True):
+            group.take(values)
         for name, array in arrays.items():
             array[...] = given[name]
 

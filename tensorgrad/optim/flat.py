@@ -16,7 +16,7 @@ import numpy as np
 from .._typing import Array
 from ..compiler.values import address
 from ..tensor import Tensor, Value
-from .groups import Options
+from .groups import Group, Options
 
 State: TypeAlias = dict[str, Array]
 """What an optimiser remembers of a parameter, by name: of its shape, or 0-d."""
@@ -52,10 +52,10 @@ class Flat:
         members: Sequence[int],
         params: Sequence[Tensor],
         init: Callable[[Array, Options], State],
-        options: Options,
+        group: Group,
         elementwise: bool = True,
     ) -> None:
-        self.options = options
+        self.group = group
         self.elementwise = elementwise
         order = sorted(range(len(params)), key=lambda k: params[k].size <= _SMALL)
         self.members = [members[k] for k in order]
@@ -72,7 +72,7 @@ class Flat:
         self.state: State = {}
         self.counts: State = {}
         self.states: list[State] = [{} for _ in self.params]
-        for name, array in init(self.data, options).items():
+        for name, array in init(self.data, group.options).items():
             self._remember(name, array)
         # Parameters with the same number in here have equal counts, and may be updated as one.
         self.groups = (0,) * len(self.params)
@@ -242,7 +242,7 @@ class Run:
         grads = [self._shaped(param._node.grad) for param in self.params]  # type: ignore[union-attr]
         grad = grads[0] if len(grads) == 1 else np.concatenate(grads)
         data = self._shaped(self.flat.data[self.rows]) if self.home else self._copied()
-        new, state = update(data, grad, self.state, self.flat.options)
+        new, state = update(data, grad, self.state, self.flat.group.options)
         if self.home:
             data[...] = new
         else:

@@ -47,9 +47,9 @@ class Option:
 
     def __set__(self, optimizer: Any, value: Any) -> None:
         """Set the number of all groups, or of none."""
-        changed = [group.with_changes({self.name: value}) for group in optimizer.param_groups]
-        for group, options in zip(optimizer.param_groups, changed, strict=True):
-            group.take(options)
+        checked = [group.checked({self.name: value}) for group in optimizer.param_groups]
+        for group, values in zip(optimizer.param_groups, checked, strict=True):
+            group.take(values)
 
 
 class Group(MutableMapping[str, Any]):
@@ -87,8 +87,8 @@ class Group(MutableMapping[str, Any]):
         return float(self.options["lr"]) if name == "lr" else self.options[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        """Set a number; see `with_changes` for what is refused."""
-        self.take(self.with_changes({name: value}))
+        """Set a number; see `checked` for what is refused."""
+        self.take(self.checked({name: value}))
 
     def __delitem__(self, name: str) -> None:
         """Refuse: each number has a value."""
@@ -107,8 +107,8 @@ class Group(MutableMapping[str, Any]):
         numbers = {name: self[name] for name in self.options}
         return f"Group({len(self.params)} parameters, {numbers})"
 
-    def with_changes(self, changes: Mapping[str, Any]) -> Options:
-        """Return the numbers with some of them changed; nothing is changed yet.
+    def checked(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return new values as they are kept, after a look at each; nothing is changed yet.
 
         Raises
         ------
@@ -117,30 +117,29 @@ class Group(MutableMapping[str, Any]):
         TypeError, ValueError
             If a value does not suit it.
         """
-        options = {name: self[name] for name in self.options}
+        found = {}
         for name, value in changes.items():
-            if name not in options:
-                known = ", ".join(map(repr, options))
+            if name not in self.options:
+                known = ", ".join(map(repr, self.options))
                 raise KeyError(f"{self.kind.__name__} has no option {name!r}; it has {known}")
             option: Option = getattr(self.kind, name)
-            checked_value = option.check(name, value)
-            if option.remembered and checked_value and not options[name]:
+            found[name] = option.check(name, value)
+            if option.remembered and found[name] and not self.options[name]:
                 raise ValueError(
-                    f"{name} was {options[name]!r} when the optimiser was made, so that nothing is "
-                    f"remembered for it: give {name}={value!r} to the constructor"
+                    f"{name} was {self.options[name]!r} when the optimiser was made, so that "
+                    f"nothing is remembered for it: give {name}={value!r} to the constructor"
                 )
-            options[name] = checked_value
-        self.kind.check(options, self.params)
-        return options
+        self.kind.check(self.options | found, self.params)
+        return found
 
-    def take(self, options: Mapping[str, Any]) -> None:
-        """Let these numbers, which `with_changes` gave, be those of the group."""
-        if options["lr"] != self["lr"]:
-            self._initial_lr = None
-        self.options["lr"][...] = options["lr"]
-        # What is as before stays the same object, and so a recorded step stays valid.
-        changed = {n: value for n, value in options.items() if n != "lr" and value != self[n]}
-        self.options.update(changed)
+    def take(self, values: Mapping[str, Any]) -> None:
+        """Let these values, which `checked` gave, be those of the group."""
+        for name, value in values.items():
+            if name == "lr":
+                self.options["lr"][...] = value
+                self._initial_lr = None
+            elif value != self.options[name]:  # else the same object, so that a record stays valid
+                self.options[name] = value
 
     def schedule(self, lr: float) -> None:
         """Set the rate for the next steps; schedules still start from the one that was given."""

@@ -451,8 +451,8 @@ class SequentialLR(LRScheduler):
         self.schedulers, self.milestones = list(schedulers), _rising("milestones", milestones)
         if len(self.schedulers) != len(self.milestones) + 1:
             raise ValueError(
-                f"{len(self.schedulers)} schedulers need {len(self.schedulers) - 1} milestones, "
-                f"between them; there are {len(self.milestones)}"
+                f"{len(self.schedulers)} schedulers and {len(self.milestones)} milestones; "
+                "expected one milestone between each two"
             )
         for scheduler in self.schedulers:
             if not isinstance(scheduler, LRScheduler) or scheduler.optimizer is not optimizer:

@@ -141,7 +141,7 @@ class Optimizer(BaseOptimizer):
                 [first + i for i in found],
                 [group.params[i] for i in found],
                 self.init,
-                group.options,
+                group,
                 self.elementwise,
             )
             for found in members.values()
@@ -233,13 +233,14 @@ class Optimizer(BaseOptimizer):
         # While a step is recorded there are stand-ins for the arrays.
         recorded = type(self.param_groups[0].options["lr"]) is not np.ndarray
         runs = self._recorded_runs(reached) if recorded else self._runs(reached)
+        numbers = [v for k, v in vars(self).items() if not k.startswith("_") and v.__hash__]
         # A NaN or an overflow must not stop a step half-way, whatever np.seterr says.
         with uninterrupted(), quiet():
             for run in runs:
                 if recorded:
                     run.record(self.update)
                 else:
-                    run.change(self._bind(run.flat.options))
+                    run.change(self._bind(run.flat.group.options, numbers))
                 time = clock.tick()
                 for param in run.params:
                     leaf = param._node
@@ -274,11 +275,15 @@ class Optimizer(BaseOptimizer):
             raise NotNowError
         return runs
 
-    def _bind(self, options: Options) -> Bind:
-        """Return what binds `update` to arrays; another one when a number has changed."""
+    def _bind(self, options: Options, numbers: list[Any]) -> Bind:
+        """Return what binds `update` to arrays; another one when a number has changed.
+
+        `numbers` are the attributes of a subclass that are no options, which it may read as well.
+        """
         bind = self._binds.get(id(options))
-        if bind is None or bind.options != options:
-            bind = self._binds[id(options)] = _Bind(self.update, options, self.elementwise)
+        if bind is None or bind.options != options or bind.numbers != numbers:
+            bind = _Bind(self.update, options, numbers, self.elementwise)
+            self._binds[id(options)] = bind
         return bind
 
     def zero_grad(self) -> None:
@@ -372,8 +377,11 @@ def _same(found: Sequence[Any], known: Sequence[Any]) -> bool:
 class _Bind:
     """Binds the rule of an optimiser to arrays; planned once for each size."""
 
-    def __init__(self, update: Any, options: Options, elementwise: bool) -> None:
+    def __init__(
+        self, update: Any, options: Options, numbers: list[Any], elementwise: bool
+    ) -> None:
         self.options = dict(options)
+        self.numbers = numbers
         self._update = update
         self._elementwise = elementwise
         self._plans: dict[Any, PlannedUpdate] = {}
