@@ -115,7 +115,7 @@ if _t.TYPE_CHECKING:
     from .compiler import CompileError, compile
     from .debug import AnomalyError, detect_anomaly
     from .testing import check_grads
-    from .train import History, accuracy, evaluate
+    from .train import History, accuracy, evaluate, find_lr, predict
     from .train.fit import fit
     from .transforms import (
         checkpoint,
@@ -143,7 +143,7 @@ _NAMES = {
     "compiler": "CompileError compile",
     "debug": "AnomalyError detect_anomaly",
     "testing": "check_grads",
-    "train": "History accuracy evaluate fit",
+    "train": "History accuracy evaluate find_lr fit predict",
     "transforms": """
         checkpoint custom_vjp elementwise_grad finite_differences grad grad_and_aux gradients
         hessian hvp jacobian jvp make_jvp make_vjp stop_gradient value_and_grad vjp
@@ -221,6 +221,7 @@ __all__ = [
     "expand_dims",
     "expm1",
     "eye",
+    "find_lr",
     "finite_differences",
     "fit",
     "flip",
@@ -270,6 +271,7 @@ __all__ = [
     "outer",
     "pad",
     "power",
+    "predict",
     "prod",
     "rand",
     "randn",

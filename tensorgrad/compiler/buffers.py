@@ -35,15 +35,15 @@ class Buffers:
         home = array.storage.home
         if home is Home.CONSTANT:
             return self._constant(array)
-        if home is Home.CAPTURED and not array.shape and array.value is not None:
+        held = home is Home.CAPTURED and array.value is not None
+        if not array.shape and (held or home is Home.ARGUMENT):
             return self._number(array)
         return self.names.of(array)
 
     def scalar(self, array: Array) -> str:
-        """Return an expression for a number as a NumPy scalar, which it may be an array for."""
-        name = self.read(array)
-        made = array.storage.home in (Home.ARGUMENT, Home.MADE)
-        return f"{name}[()]" if made and not array.number else name
+        """Return an expression for a number as a NumPy scalar, also where it is an array."""
+        made = array.storage.home is Home.MADE and not array.number
+        return f"{self.read(array)}[()]" if made else self.read(array)
 
     def _constant(self, array: Array) -> str:
         if array.shape:
@@ -60,7 +60,7 @@ class Buffers:
         return name
 
     def _number(self, array: Array) -> str:
-        """Read a captured number once, at its first use."""
+        """Read a number that is given or captured once, at its first use: loops take no array."""
         name = f"{self.names.of(array)}_now"
         if array not in self._numbers:
             self._numbers.add(array)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..handle import NUMBER_KINDS, Handle
+from ..hooks import hooks
 from .errors import CompileError
 
 _LIMIT = 100_000
@@ -122,6 +123,8 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
             names = _parameter_names(item) | names
         if isinstance(item, Handle):
             reach.tensors.append((item, label))
+            leaf = item._leaf()
+            stack += [(hook.function, "", None) for hook in hooks.of(leaf)] if leaf else []
         elif isinstance(item, np.random.Generator):
             reach.generators.append(item)
         else:
@@ -134,6 +137,7 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
                 reach.spots += _numbers(item)
             else:
                 reach.spots += _watched(item)
+    reach.spots.append(Spot("attribute", hooks, "leaves", hooks.leaves))
     reach.tensors = [(tensor, names.get(id(tensor), label)) for tensor, label in reach.tensors]
     return reach
 
@@ -181,11 +185,15 @@ def _numbers(item: Any) -> list[Spot]:
         return [Spot("items", item, None, list(item))] if isinstance(item, list) else []
     values = item if isinstance(item, dict) else getattr(item, "__dict__", {})
     found = _all_or_each(values, _NUMBERS)
-    if hasattr(type(item), "named_parameters") and "training" not in values:
+    if not hasattr(type(item), "named_parameters"):
+        return found
+    every = [spot.read for spot in found] == ["values"]
+    if "training" not in values:
         # Once for a class, where the modules' own attributes are watched all.
-        every = [spot.read for spot in found] == ["values"]
         holder = type(item) if every and isinstance(type(item).training, bool) else item
         found.append(Spot("attribute", holder, "training", item.training))
+    if not every and hasattr(item, "_hooks"):  # else the first hook is another attribute
+        found.append(Spot("attribute", item, "_hooks", item._hooks))
     return found
 
 

@@ -163,7 +163,9 @@ class _Writer:
 
     def _instruction(self, instruction: Instruction) -> None:
         """Write one instruction, under a comment that says where it comes from."""
-        if instruction.kind is Kind.VIEW and self.memory.fixed(instruction.out):
+        # A number is read at each call, and so is a view of it.
+        whole = all(array.shape for array in instruction.inputs)
+        if instruction.kind is Kind.VIEW and self.memory.fixed(instruction.out) and whole:
             self._fixed_view(instruction)
             return
         self._at(instruction.place)
