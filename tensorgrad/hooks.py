@@ -6,6 +6,7 @@ have to fill: they stand in a table beside the graph, and a pass looks at it onc
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, Final, Self
 from weakref import ref
@@ -63,6 +64,7 @@ class HookTable:
     def __init__(self) -> None:
         self.nodes: dict[ref[Node], tuple[Hook, ...]] = {}
         """A plain dict, so that a pass of a few numbers can look at once whether it is empty."""
+        self._lock = threading.Lock()
         self.leaves = object()
         """Another one after each change at a leaf: compiled steps look at it."""
 
@@ -73,18 +75,22 @@ class HookTable:
     def add(self, node: Node, function: Callable[[Any], Any]) -> RemovableHandle:
         """Register a function on a node."""
         hook = Hook(function)
-        self._set(node, (*self.of(node), hook))
+        self._change(node, lambda found: (*found, hook))
         return RemovableHandle(
-            node, lambda owner: self._set(owner, tuple(h for h in self.of(owner) if h is not hook))
+            node,
+            lambda owner: self._change(owner, lambda found: tuple(h for h in found if h != hook)),
         )
 
-    def _set(self, node: Node, found: tuple[Hook, ...]) -> None:
-        if found:
-            self.nodes[ref(node, self._forget)] = found
-        else:
-            self.nodes.pop(ref(node), None)
-        if isinstance(node, Leaf):
-            self.leaves = object()
+    def _change(self, node: Node, change: Callable[[tuple[Hook, ...]], tuple[Hook, ...]]) -> None:
+        """Replace the hooks of a node, which another thread may be about to do as well."""
+        with self._lock:
+            found = change(self.of(node))
+            if found:
+                self.nodes[ref(node, self._forget)] = found
+            else:
+                self.nodes.pop(ref(node), None)
+            if isinstance(node, Leaf):
+                self.leaves = object()
 
     def _forget(self, reference: ref[Node]) -> None:
         self.nodes.pop(reference, None)

@@ -230,6 +230,23 @@ def test_hooks_of_separate_graphs_in_threads() -> None:
     assert results == [True] * 200
 
 
+def test_hooks_of_one_leaf_from_several_threads() -> None:
+    """Case 88."""
+    x = tg.Tensor([1.0])
+
+    def work() -> None:
+        handles = [x.register_hook(lambda g: g + 1) for _ in range(200)]
+        for handle in handles[1:]:
+            handle.remove()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert tg.gradients((x * 1).sum(), [x])[0].tolist() == [5.0]
+
+
 # --- modules --------------------------------------------------------------------------------------
 
 

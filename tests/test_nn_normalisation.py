@@ -342,6 +342,13 @@ def test_a_compiled_step_that_fails_leaves_running_statistics_alone() -> None:
     assert module.num_batches_tracked == 2
 
 
+def test_the_plan_of_a_compiled_step_calls_buffers_by_their_names() -> None:
+    model = nn.Sequential(nn.BatchNorm1d(2))
+    forward = tg.compile(lambda x: model(x))
+    forward(np.ones((3, 2), np.float32))
+    assert "  0.running_mean float32[2]" in str(forward.plan)
+
+
 # --- errors ---------------------------------------------------------------------------------------
 
 

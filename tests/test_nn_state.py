@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -203,6 +204,23 @@ def test_a_buffer_that_does_not_fit_changes_nothing(
     with pytest.raises(ValueError, match=message):
         model.load_state_dict(state | change, strict)
     assert {name: value.tobytes() for name, value in model.state_dict().items()} == before
+
+
+def test_ctrl_c_waits_until_a_state_is_loaded() -> None:
+    """Case 101: all or nothing."""
+
+    class Interrupted(Counting):
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if name == "total" and value.any():
+                signal.raise_signal(signal.SIGINT)
+
+    model = Interrupted()
+    state = {"total": np.full(2, 3.0), "scale": np.full(2, 4.0), "calls": np.array(5)}
+    with pytest.raises(KeyboardInterrupt):
+        model.load_state_dict(state)
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, state[name])
 
 
 # --- shared parameters (case 99) ------------------------------------------------------------------

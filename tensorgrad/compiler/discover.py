@@ -120,7 +120,7 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
             continue
         seen[id(item)] = item
         if hasattr(type(item), "named_parameters"):
-            names = _parameter_names(item) | names
+            names = _names_in(item) | names
         if isinstance(item, Handle):
             reach.tensors.append((item, label))
             leaf = item._leaf()
@@ -139,6 +139,7 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
                 reach.spots += _watched(item)
     reach.spots.append(Spot("attribute", hooks, "leaves", hooks.leaves))
     reach.tensors = [(tensor, names.get(id(tensor), label)) for tensor, label in reach.tensors]
+    reach.arrays = [(spot, names.get(id(spot.found), label)) for spot, label in reach.arrays]
     return reach
 
 
@@ -228,10 +229,11 @@ def _holds_parts(items: Iterable[Any]) -> bool:
     )
 
 
-def _parameter_names(module: Any) -> dict[int, str]:
-    """Return what a module calls its parameters."""
+def _names_in(module: Any) -> dict[int, str]:
+    """Return what a module calls its parameters and buffers."""
     with contextlib.suppress(TypeError, ValueError):  # a module that has two of one name
-        return {id(parameter): name for name, parameter in module.named_parameters()}
+        found = [*module.named_parameters(), *getattr(module, "named_buffers", list)()]
+        return {id(item): name for name, item in found}
     return {}
 
 

@@ -74,8 +74,9 @@ class Module:
     def multiply_adds(self, inputs: tuple[Any, ...], output: Any) -> int:  # noqa: ARG002
         """Count the multiplications, each with its addition, of one call; for `summary`.
 
-        Without those of modules inside, which count their own.  A layer of products overrides this;
-        what is done once per element does not count.
+        Without those of modules inside, which count their own.  A layer of products overrides this,
+        a convolution with `output.size * self.weight[0].size`; what is done once per element does
+        not count.
 
         Parameters
         ----------

@@ -12,6 +12,7 @@ import numpy as np
 
 from .._typing import Array, ArrayLike
 from ..handle import to_array
+from ..interrupts import uninterrupted
 from ..tensor import Tensor
 
 
@@ -95,8 +96,9 @@ def load(
             f"the state does not fit this {title}, and nothing was changed:\n  "
             + "\n  ".join(faults)
         )
-    for first, array in arrays.items():
-        slots[first].data = array
+    with uninterrupted():
+        for first, array in arrays.items():
+            slots[first].data = array
     return LoadResult([first for first in slots if first not in names], unexpected)
 
 
