@@ -9,13 +9,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench clean
+.PHONY: help demo test test-numba bench clean
 
 help:
-	@echo "make demo    train a network on handwritten digits, plot the loss, draw the graph"
-	@echo "make test    lint, types, tests, documentation: what has to pass before a commit"
-	@echo "make bench   training steps beside other frameworks"
-	@echo "make clean   remove .venv, caches and build products"
+	@echo "make demo        train a network on handwritten digits, plot the loss, draw the graph"
+	@echo "make test        lint, types, tests, documentation: what has to pass before a commit"
+	@echo "make test-numba  the compiler's tests with numba, which make test does without"
+	@echo "make bench       training steps beside other frameworks"
+	@echo "make clean       remove .venv, caches and build products"
 	@echo "Options: ARGS=\"...\" for the program that runs, PYTHON=... for the interpreter."
 
 demo: .venv/.demo
@@ -26,6 +27,10 @@ test: .venv/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+
+# Generated loops have the bits of NumPy's functions: the same tests, with numba installed.
+test-numba: .venv/.numba
+	$(BIN)/python -m pytest --numprocesses auto tests/test_compile*.py tests/test_optim*.py $(ARGS)
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -58,6 +63,11 @@ WITHOUT_DRAW := echo "The extra [draw] cannot be installed: pictures of graphs w
 	@echo "Installing tensorgrad and the tools of its tests into .venv (a minute the first time)"
 	@$(PIP) -e ".[test,progress,draw]" 2>/dev/null || { $(WITHOUT_DRAW); $(PIP) -e ".[test,progress]"; }
 	@touch $@ .venv/.demo
+
+.venv/.numba: .venv/.test
+	@echo "Installing numba into .venv"
+	@$(PIP) -e ".[fast]"
+	@touch $@
 
 .venv/.bench: pyproject.toml .venv/.made
 	@echo "Installing tensorgrad and the other frameworks into .venv (a minute the first time)"
