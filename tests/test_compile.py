@@ -168,3 +168,15 @@ def test_a_draw_behind_our_back_raises():
     rng = np.random.default_rng(0)
     with pytest.raises(tg.CompileError, match="draws random numbers"):
         tg.compile(lambda x: x + rng.normal(size=3))(np.ones(3))
+
+
+def test_a_chain_whose_first_operation_reads_an_array_twice_writes_over_it():
+    """The sum of a dying array with itself takes its memory; it is one input of the chain."""
+    weight = np.random.default_rng(0).normal(size=(3, 100_000))
+
+    def doubled(x):
+        y = x @ weight
+        return np.sum((y + y) * 0.5 - 1.0, axis=0)
+
+    x = np.random.default_rng(1).normal(size=(2, 3))
+    assert tg.compile(doubled)(x).tobytes() == doubled(x).tobytes()

@@ -95,9 +95,8 @@ class _Fusion:
         """Make one instruction of several."""
         own = {id(i) for i in members}
         made = {i.out: n for n, i in enumerate(members)}
-        inputs: list[Array] = []
-        for instruction in members:
-            inputs += [a for a in instruction.inputs if a not in made and a not in inputs]
+        read = (array for instruction in members for array in instruction.inputs)
+        inputs = list(dict.fromkeys(array for array in read if array not in made))
         numbers = {a: n for n, a in enumerate(inputs)} | {
             a: len(inputs) + n for a, n in made.items()
         }
