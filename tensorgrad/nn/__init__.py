@@ -15,6 +15,8 @@ Examples
 
 from . import functional, init
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .attention import MultiheadAttention, scaled_dot_product_attention
+from .embedding import Embedding
 from .layers import Dropout, Flatten, Linear, Sequential
 from .losses import (
     BCEWithLogitsLoss,
@@ -27,18 +29,27 @@ from .losses import (
 )
 from .mlp import MLP
 from .module import Module
+from .normalisation import LayerNorm
+from .recurrent import GRU, LSTM, RNN
+from .transformer import TransformerEncoderLayer
 
 __all__ = [
     "GELU",
+    "GRU",
+    "LSTM",
     "MLP",
+    "RNN",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MSELoss",
     "Module",
+    "MultiheadAttention",
     "ReLU",
     "Sequential",
     "SiLU",
@@ -46,10 +57,12 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "TransformerEncoderLayer",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "functional",
     "hinge_loss",
     "init",
     "mse_loss",
+    "scaled_dot_product_attention",
 ]

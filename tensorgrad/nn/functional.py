@@ -20,6 +20,8 @@ from ..numpy_api import (
     softplus,
     tanh,
 )
+from .attention import scaled_dot_product_attention
+from .embedding import embedding
 from .layers import dropout, linear
 from .losses import binary_cross_entropy_with_logits, cross_entropy, hinge_loss, mse_loss
 
@@ -27,6 +29,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "dropout",
+    "embedding",
     "gelu",
     "hinge_loss",
     "leaky_relu",
@@ -34,6 +37,7 @@ __all__ = [
     "log_softmax",
     "mse_loss",
     "relu",
+    "scaled_dot_product_attention",
     "sigmoid",
     "silu",
     "softmax",
