@@ -199,6 +199,18 @@ def test_masks_of_both_kinds_meet(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(hinted.data, expected.data)
 
 
+def test_what_a_mask_adds_counts_beside_another_that_blocks(rng: np.random.Generator) -> None:
+    layer = nn.MultiheadAttention(4, 2, batch_first=True, dtype=np.float64, rng=0)
+    x, bias, more = rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 3)), rng.normal(size=(2, 3))
+    padding = np.array([[False, False, True], [False] * 3])
+    blocks = np.where(padding, -np.inf, 0.0)
+    expected, _ = layer(x, x, x, blocks, attn_mask=bias)
+    np.testing.assert_allclose(layer(x, x, x, padding, attn_mask=bias)[0].data, expected.data)
+    both = np.repeat(bias + more[:, None], 2, axis=0)
+    added, _ = layer(x, x, x, more, attn_mask=bias)
+    np.testing.assert_allclose(added.data, layer(x, x, x, attn_mask=both)[0].data)
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [

@@ -81,32 +81,37 @@ def scaled_dot_product_attention(
         raise ValueError(f"attention got {shapes}; expected (..., L, E), (..., S, E), (..., S, V)")
     if attn_mask is not None and is_causal:
         raise ValueError("attention got attn_mask and is_causal: put the causal part into the mask")
-    blocked, added = _causal(q.shape[-2], k.shape[-2]) if is_causal else None, None
+    blocked, added = None, None
     if attn_mask is not None:
         blocked, added = _split(attn_mask, "attn_mask", blocked_is=False)
-    weights = _weights(q, k, blocked, added, scale)
+    weights = _weights(q, k, blocked, added, is_causal, scale)
     return dropout(weights, _probability(dropout_p), rng=rng) @ v
 
 
 def _weights(
-    query: Tensor, key: Tensor, blocked: Any, added: Tensor | None, scale: float | None
+    query: Tensor,
+    key: Tensor,
+    blocked: Any,
+    added: Tensor | None,
+    is_causal: bool,
+    scale: float | None = None,
 ) -> Tensor:
     """Return the weights of the keys, for each query; zeros for one that may look at nothing."""
     scale = 1.0 / math.sqrt(query.shape[-1] or 1) if scale is None else scale
     scores = (query * scale) @ key.mT
     if added is not None:
         scores = scores + added
+    if is_causal:
+        later = np.logical_not(np.tri(*scores.shape[-2:], dtype=np.bool_))
+        if blocked is None:  # what is left is at least the first key
+            return softmax(where(later, -np.inf, scores))
+        blocked = blocked | later
     if blocked is None:
         return softmax(scores)
     # Rows without a key are left as they are until the softmax is done: there it would give NaN.
     alone = blocked.all(axis=-1, keepdims=True)
     weights: Tensor = softmax(where(blocked & ~alone, -np.inf, scores)) * ~alone
     return weights
-
-
-def _causal(queries: int, keys: int) -> Any:
-    """Return where a key comes after the query."""
-    return ~np.tri(queries, keys, dtype=bool)
 
 
 def _split(mask: ArrayLike, name: str, blocked_is: bool) -> tuple[Any, Tensor | None]:
@@ -122,13 +127,6 @@ def _split(mask: ArrayLike, name: str, blocked_is: bool) -> tuple[Any, Tensor | 
         raise TypeError(f"{name} has dtype {given.dtype}; expected booleans or floats")
     blocked = given.data == -np.inf
     return blocked, where(blocked, 0.0, given)
-
-
-def _either(one: Any, other: Any) -> Any:
-    """Return where one of two masks blocks, each of which may be None."""
-    if one is None or other is None:
-        return other if one is None else one
-    return one | other
 
 
 class MultiheadAttention(Module):
@@ -267,8 +265,8 @@ class MultiheadAttention(Module):
         inputs = self._inputs(query, key, value)
         single = as_tensor(query).ndim == 2
         q, k, v = self._projected(*inputs)
-        blocked, added = self._masks(q, k, key_padding_mask, attn_mask, is_causal, single)
-        weights = _weights(q, k, blocked, added, None)
+        blocked, added = self._masks(q, k, key_padding_mask, attn_mask, single)
+        weights = _weights(q, k, blocked, added, is_causal)
         weights = dropout(weights, self.dropout, self.training, rng=self.rng)
         batch, _, length, _ = q.shape
         heads = (weights @ v).swapaxes(1, 2).reshape((batch, length, self.embed_dim))
@@ -336,13 +334,12 @@ class MultiheadAttention(Module):
         key: Tensor,
         key_padding_mask: ArrayLike | None,
         attn_mask: ArrayLike | None,
-        is_causal: bool,
         single: bool,
     ) -> tuple[Any, Tensor | None]:
         """Return what the masks block and add, for scores of (batch, heads, L, S)."""
         batch, heads, length, _ = query.shape
         keys = key.shape[-2]
-        blocked, added = _causal(length, keys) if is_causal else None, None
+        blocked, added = None, None
         if attn_mask is not None:
             mask = as_tensor(attn_mask)
             if mask.shape == (batch * heads, length, keys):
@@ -352,16 +349,16 @@ class MultiheadAttention(Module):
                     f"attn_mask has shape {mask.shape}; expected {(length, keys)} or "
                     f"{(batch * heads, length, keys)}"
                 )
-            blocks, added = _split(mask, "attn_mask", blocked_is=True)
-            blocked = _either(blocked, blocks)
+            blocked, added = _split(mask, "attn_mask", blocked_is=True)
         if key_padding_mask is not None:
             mask, expected = as_tensor(key_padding_mask), (keys,) if single else (batch, keys)
             if mask.shape != expected:
                 raise ValueError(f"key_padding_mask has shape {mask.shape}; expected {expected}")
             mask = mask.reshape((batch, 1, 1, keys))
             blocks, more = _split(mask, "key_padding_mask", blocked_is=True)
-            blocked = _either(blocked, blocks)
-            added = more if added is None or more is None else added + more
+            blocked = blocks if blocked is None else blocked | blocks
+            if more is not None:
+                added = more if added is None else added + more
         return blocked, added
 
     def extra_repr(self) -> str:
