@@ -11,6 +11,7 @@ To add a cell, write its step, and its rule beside it: an op, and a row in the t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,6 +19,24 @@ import numpy as np
 
 from ..op import op
 from .fused import _rows
+
+
+def _at_once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a loop over time be one call also where a compiler records.
+
+    It is offered to the arrays as NumPy offers its own functions.  Step by step, the recording of
+    an LSTM would take 25 ms for each of them.  On Tensors the loop runs, and is differentiated.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **params: Any) -> Any:
+        for arg in args:
+            kind = type(arg)
+            if kind is not np.ndarray and not hasattr(kind, "__apply_op__"):
+                return arg.__array_function__(call, (kind,), args, params)
+        return function(*args, **params)
+
+    return call
 
 
 def _by_gate(weight: Any, gates: int) -> Any:
@@ -64,6 +83,7 @@ _SLOPE: Final[dict[str, Callable[[Any], Any]]] = {
 }
 
 
+@_at_once
 def _rnn(inputs: Any, h: Any, weight: Any, *, nonlinearity: str) -> Any:
     """`h = f(inputs + h weightᵀ)`, of shape (time, batch, hidden)."""
     out = np.empty((*inputs.shape[:2], h.shape[-1]), inputs.dtype, like=inputs)
@@ -74,17 +94,24 @@ def _rnn(inputs: Any, h: Any, weight: Any, *, nonlinearity: str) -> Any:
     return out
 
 
-def _rnn_rule(
-    g: Any, out: Any, _inputs: Any, h0: Any, weight: Any, *, needs: Any, nonlinearity: str
-) -> tuple[Any, ...]:
+@_at_once
+def _rnn_back(g: Any, out: Any, h0: Any, weight: Any, *, nonlinearity: str) -> tuple[Any, Any]:
     """Back through `h = f(a)`, with `a = inputs + h weightᵀ`."""
-    del needs  # they come together
     slope = _SLOPE[nonlinearity](out)
     da = np.empty_like(out)
     dh = np.zeros_like(h0)
     for t in reversed(range(len(out))):
         da[t] = (g[t] + dh) * slope[t]
         dh = da[t] @ weight
+    return da, dh
+
+
+def _rnn_rule(
+    g: Any, out: Any, _inputs: Any, h0: Any, weight: Any, *, needs: Any, nonlinearity: str
+) -> tuple[Any, ...]:
+    """`dh = da weight`, and `daᵀ h` for the weight."""
+    del needs  # they come together
+    da, dh = _rnn_back(g, out, h0, weight, nonlinearity=nonlinearity)
     return da, dh, _rows(da).T @ _rows(_before(h0, out))
 
 
@@ -107,6 +134,7 @@ def _lstm_gates(inputs: Any, h: Any, weight: Any, is_cell: Any) -> Any:
     return scale * np.tanh(scale * (_split(inputs, 4) + h @ weight)) + (1 - scale)
 
 
+@_at_once
 def _lstm(inputs: Any, h: Any, c: Any, weight: Any) -> Any:
     """`c = f c + i n` and `h = o tanh(c)`: both, of shape (time, 2, batch, hidden).
 
@@ -124,14 +152,14 @@ def _lstm(inputs: Any, h: Any, c: Any, weight: Any) -> Any:
     return out
 
 
-def _lstm_rule(
-    g: Any, out: Any, inputs: Any, h0: Any, c0: Any, weight: Any, *, needs: Any
-) -> tuple[Any, ...]:
+@_at_once
+def _lstm_back(
+    g: Any, out: Any, inputs: Any, h0: Any, c0: Any, weight: Any
+) -> tuple[Any, Any, Any]:
     """Back through `h = o tanh(c)`, `c = f c + i n` and the gates.
 
     The slope of a gate of value v is `v (1 - v)`, and for tanh `(1 + v) (1 - v)`.
     """
-    del needs  # they come together
     c, transposed, is_cell = out[:, 0], _by_gate(weight, 4), _is_cell(inputs)
     h_before, c_before = _before(h0, out[:, 1]), _before(c0, c)
     da = np.empty_like(inputs)
@@ -146,7 +174,16 @@ def _lstm_rule(
         d_gates = d_gates * ((gates + is_cell) * (1 - gates))
         da[t] = np.reshape(np.swapaxes(d_gates, 0, 1), inputs.shape[1:])
         dh, dc = da[t] @ weight, dc * f
-    return da, dh, dc, _rows(da).T @ _rows(h_before)
+    return da, dh, dc
+
+
+def _lstm_rule(
+    g: Any, out: Any, inputs: Any, h0: Any, c0: Any, weight: Any, *, needs: Any
+) -> tuple[Any, ...]:
+    """The gates' `daᵀ h` for the weight; for the rest see `_lstm_back`."""
+    del needs  # they come together
+    da, dh, dc = _lstm_back(g, out, inputs, h0, c0, weight)
+    return da, dh, dc, _rows(da).T @ _rows(_before(h0, out[:, 1]))
 
 
 lstm = op(_lstm, joint=_lstm_rule, name="lstm")
@@ -163,6 +200,7 @@ def _gru_gates(inputs: Any, h: Any, weight: Any, bias: Any) -> tuple[Any, ...]:
     return r, z, np.tanh(from_input[2] + r * kept), kept
 
 
+@_at_once
 def _gru(inputs: Any, h: Any, weight: Any, bias: Any) -> Any:
     """`h = (1 - z) n + z h`, of shape (time, batch, hidden).
 
@@ -178,11 +216,11 @@ def _gru(inputs: Any, h: Any, weight: Any, bias: Any) -> Any:
     return out
 
 
-def _gru_rule(
-    g: Any, out: Any, inputs: Any, h0: Any, weight: Any, bias: Any, *, needs: Any
-) -> tuple[Any, ...]:
+@_at_once
+def _gru_back(
+    g: Any, out: Any, inputs: Any, h0: Any, weight: Any, bias: Any
+) -> tuple[Any, Any, Any]:
     """Back through `h = n + z (h - n)`, `n = tanh(inputs + r kept)` and the gates."""
-    del needs  # they come together
     transposed, by_gate = _by_gate(weight, 3), np.reshape(bias, (3, 1, -1))
     h_before = _before(h0, out)
     from_input, from_state = np.empty_like(inputs), np.empty_like(inputs)
@@ -196,8 +234,17 @@ def _gru_rule(
         from_input[t] = np.concatenate([dr, dz, dn], axis=-1)
         from_state[t] = np.concatenate([dr, dz, dn * r], axis=-1)
         dh = dh * z + from_state[t] @ weight
+    return from_input, from_state, dh
+
+
+def _gru_rule(
+    g: Any, out: Any, inputs: Any, h0: Any, weight: Any, bias: Any, *, needs: Any
+) -> tuple[Any, ...]:
+    """The gates' `daᵀ h` for the weight, and `da` for the bias; for the rest see `_gru_back`."""
+    del needs  # they come together
+    from_input, from_state, dh = _gru_back(g, out, inputs, h0, weight, bias)
     by_row = _rows(from_state)
-    return from_input, dh, by_row.T @ _rows(h_before), np.sum(by_row, axis=0)
+    return from_input, dh, by_row.T @ _rows(_before(h0, out)), np.sum(by_row, axis=0)
 
 
 gru = op(_gru, joint=_gru_rule, name="gru")
