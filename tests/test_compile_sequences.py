@@ -95,6 +95,29 @@ def test_a_state_is_carried_from_call_to_call() -> None:
     told_twice(story, runs=1)
 
 
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_a_penalty_on_gradients(kind: Any) -> None:
+    """The loops are differentiated themselves, beside states that are plain arrays."""
+
+    def story(compiled: Callable[..., Any]) -> Iterator[Any]:
+        model = kind(3, 4, rng=0)
+
+        @compiled
+        def penalty(x: Any, state: Any) -> Any:
+            model.zero_grad()
+            x = tg.Tensor(x)
+            out, _ = model(x, (state, state) if kind is nn.LSTM else state)
+            (slope,) = tg.gradients((out * out).sum(), [x], create_graph=True)
+            (slope * slope).sum().backward()
+            return slope.data, [p.grad for p in model.parameters()]
+
+        for i in range(3):
+            rng = np.random.default_rng(i)
+            yield penalty(*(rng.normal(size=s).astype(np.float32) for s in [(3, 2, 3), (1, 2, 4)]))
+
+    told_twice(story, runs=1)
+
+
 def test_a_letter_out_of_range_raises_as_in_eager() -> None:
     """Case 29, for embeddings; nothing has been changed before."""
     layer = nn.Embedding(LETTERS, 4, rng=0)

@@ -25,15 +25,15 @@ def _at_once(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a loop over time be one call also where a compiler records.
 
     It is offered to the arrays as NumPy offers its own functions.  Step by step, the recording of
-    an LSTM would take 25 ms for each of them.  On Tensors the loop runs, and is differentiated.
+    an LSTM would take 25 ms for each of them.  With a Tensor the loop runs, and is differentiated.
     """
 
     @functools.wraps(function)
     def call(*args: Any, **params: Any) -> Any:
-        for arg in args:
-            kind = type(arg)
-            if kind is not np.ndarray and not hasattr(kind, "__apply_op__"):
-                return arg.__array_function__(call, (kind,), args, params)
+        if not any(hasattr(type(arg), "__apply_op__") for arg in args):
+            for arg in args:
+                if type(arg) is not np.ndarray:
+                    return arg.__array_function__(call, (type(arg),), args, params)
         return function(*args, **params)
 
     return call
