@@ -85,6 +85,30 @@ def test_a_query_without_a_key_gets_zeros(floats: bool, rng: np.random.Generator
     assert all(np.isfinite(x.grad).all() for x in (q, k, v))
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 0), (2, 0, 3), (0, 2, 3)], ids=str)
+def test_nothing_to_look_at_and_nobody_to_look(shape: tuple[int, int, int]) -> None:
+    batch, queries, keys = shape
+    q, k, v = (tg.Tensor(np.ones((batch, n, 4))) for n in (queries, keys, keys))
+    out = F.scaled_dot_product_attention(q, k, v, np.ones((queries, keys), bool))
+    out.sum().backward()
+    assert out.shape == (batch, queries, 4)
+    assert not q.grad.any()
+    assert keys or not out.data.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_masks_do_not_widen(dtype: Any) -> None:
+    """Case 65."""
+    layer = nn.MultiheadAttention(4, 2, dtype=dtype, rng=0)
+    x = np.ones((3, 1, 4), dtype)
+    mask = np.where(np.tri(3, dtype=bool), 0.5, -np.inf)
+    out, weights = layer(x, x, x, attn_mask=mask)
+    assert weights is not None
+    assert out.dtype == weights.dtype == dtype
+    assert F.scaled_dot_product_attention(x, x, x, np.zeros((1, 1))).dtype == dtype
+    assert layer(x.astype(float), x, x)[0].dtype == dtype
+
+
 def test_what_is_masked_has_no_influence(rng: np.random.Generator) -> None:
     """Even where it is enormous (rule 7)."""
     q, k, v = drawn(rng, (2, 4), (3, 4), (3, 4))

@@ -99,8 +99,10 @@ def _weights(
     """Return the weights of the keys, for each query; zeros for one that may look at nothing."""
     scale = 1.0 / math.sqrt(query.shape[-1] or 1) if scale is None else scale
     scores = (query * scale) @ key.mT
-    if added is not None:
-        scores = scores + added
+    if not scores.size:  # over no keys there is no softmax, and the sum of no values is zero
+        return scores
+    if added is not None:  # a float64 mask would widen all that follows
+        scores = scores + added.astype(scores.dtype)
     if is_causal:
         later = np.logical_not(np.tri(*scores.shape[-2:], dtype=np.bool_))
         if blocked is None:  # what is left is at least the first key
