@@ -40,7 +40,7 @@ class CharTransformer(nn.Module):
         self.places = places(WINDOW, features)
         self.layers = [
             nn.TransformerEncoderLayer(
-                features, nhead=4, dim_feedforward=4 * features, dropout=0.1,
+                features, nhead=4, dim_feedforward=4 * features, dropout=0.0,
                 batch_first=True, norm_first=True, rng=rng,
             )
             for _ in range(layers)
@@ -78,7 +78,7 @@ def main():
     parser.add_argument("text", nargs="?", type=Path, help="a text file to learn from")
     parser.add_argument("--features", type=int, default=96, help="length of a vector")
     parser.add_argument("--layers", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--out", type=Path, default=Path("out/char_transformer"))
     parser.add_argument("--quick", action="store_true", help="5,000 letters, 1 epoch, 16 features")
     args = parser.parse_args()
@@ -99,7 +99,7 @@ def main():
         model,
         windows(codes[:split], step=32),
         loss=nn.cross_entropy,
-        optimizer=optim.AdamW(model.parameters(), lr=2e-3),
+        optimizer=optim.AdamW(model.parameters(), lr=4e-3),
         epochs=epochs,
         batch_size=16,
         validation=windows(codes[split:], step=WINDOW),
