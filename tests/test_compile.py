@@ -217,3 +217,39 @@ def test_a_number_that_is_read_and_then_written():
             number[...] = float(i)
 
     told_twice(story)
+
+
+def test_a_chain_whose_first_operation_reads_an_array_twice_writes_over_it():
+    """The sum of a dying array with itself takes its memory; it is one input of the chain."""
+    weight = np.random.default_rng(0).normal(size=(3, 100_000))
+
+    def doubled(x):
+        y = x @ weight
+        return np.sum((y + y) * 0.5 - 1.0, axis=0)
+
+    x = np.random.default_rng(1).normal(size=(2, 3))
+    assert tg.compile(doubled)(x).tobytes() == doubled(x).tobytes()
+
+
+def test_two_parameters_of_one_gradient():
+    """The biases of a sum have one gradient, of which one gets a copy; both are updated."""
+    biases = [[tg.Tensor(np.full(3, float(k))) for k in (1, 2)] for _ in range(2)]
+    optimizers = [optim.Adam(pair, lr=0.1) for pair in biases]
+
+    def step_of(pair, optimizer):
+        def step(x):
+            optimizer.zero_grad()
+            loss = np.square(x * (pair[0] + pair[1])).sum()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step
+
+    eager, compiled = map(step_of, biases, optimizers)
+    compiled = tg.compile(compiled)
+    for k in range(4):
+        x = np.random.default_rng(k).normal(size=(4, 3))
+        assert compiled(x).data.tobytes() == eager(x).data.tobytes()
+    for ours, theirs in zip(*biases, strict=True):
+        assert ours.data.tobytes() == theirs.data.tobytes()

@@ -58,11 +58,12 @@ def test_types_are_announced() -> None:
 
 
 def test_shipped_data_say_where_they_come_from() -> None:
+    """Beside each file of data lies one of its name, with its source and its licence."""
     folder = importlib.resources.files("tensorgrad").joinpath("data")
-    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    if not any(name.endswith(".npz") for name in names):
-        pytest.skip("no data are shipped")
-    assert any(name.endswith(".md") for name in names)
+    names = {Path(entry.name) for entry in folder.iterdir() if entry.is_file()}
+    data = {name for name in names if name.suffix not in (".py", ".md")}
+    assert {name.name for name in data} == {"hamlet.txt", "mnist_10k.npz"}
+    assert {name.with_suffix(".md") for name in data} <= names
 
 
 def test_importing_the_package_imports_no_slow_or_optional_one() -> None:

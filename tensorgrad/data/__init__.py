@@ -1,4 +1,4 @@
-"""Data: data sets and loaders, files, splits, scaling; digits that ship, made-up point sets.
+"""Data: data sets, loaders, files, splits, scaling; shipped digits and a text, made-up points.
 
 Floor: beside `nn` and `optim`; may import `_typing` and `random`, and works on ndarrays alone.
 To add a data set, write a function that returns ndarrays (a `Split`, or `(x, y)`) or a `Dataset`,
@@ -18,6 +18,7 @@ from .npz import load_npz
 from .split import Split, random_split, train_test_split
 from .standardize import Standardizer
 from .synthetic import make_blobs, make_moons, make_spirals
+from .text import shakespeare
 
 __all__ = [
     "Batches",
@@ -41,5 +42,6 @@ __all__ = [
     "make_moons",
     "make_spirals",
     "random_split",
+    "shakespeare",
     "train_test_split",
 ]

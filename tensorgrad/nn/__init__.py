@@ -15,7 +15,9 @@ Examples
 
 from . import functional, init, utils
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .attention import MultiheadAttention, scaled_dot_product_attention
 from .containers import ModuleDict, ModuleList, Sequential
+from .embedding import Embedding
 from .layers import Dropout, Flatten, Identity, Linear
 from .losses import (
     BCELoss,
@@ -47,11 +49,16 @@ from .losses import (
 from .mlp import MLP
 from .module import Module
 from .normalisation import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from .recurrent import GRU, LSTM, RNN
 from .summaries import summary
+from .transformer import TransformerEncoderLayer
 
 __all__ = [
     "GELU",
+    "GRU",
+    "LSTM",
     "MLP",
+    "RNN",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
@@ -59,6 +66,7 @@ __all__ = [
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianNLLLoss",
     "GroupNorm",
@@ -73,6 +81,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "RMSNorm",
     "ReLU",
@@ -83,6 +92,7 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -97,6 +107,7 @@ __all__ = [
     "l1_loss",
     "mse_loss",
     "nll_loss",
+    "scaled_dot_product_attention",
     "smooth_l1_loss",
     "summary",
     "triplet_margin_loss",

@@ -20,6 +20,8 @@ from ..numpy_api import (
     softplus,
     tanh,
 )
+from .attention import scaled_dot_product_attention
+from .embedding import embedding
 from .layers import dropout, linear
 from .losses import (
     binary_cross_entropy,
@@ -45,6 +47,7 @@ __all__ = [
     "cosine_similarity",
     "cross_entropy",
     "dropout",
+    "embedding",
     "gaussian_nll_loss",
     "gelu",
     "group_norm",
@@ -60,6 +63,7 @@ __all__ = [
     "nll_loss",
     "relu",
     "rms_norm",
+    "scaled_dot_product_attention",
     "sigmoid",
     "silu",
     "smooth_l1_loss",

@@ -16,7 +16,7 @@ def with_joined_checks(program: Program) -> Program:
         checks = [
             i for i in program.instructions if has_nan_of(i) is not None and i.args[0] in wholes
         ]
-        if len(checks) == len(wholes) > 1:
+        if len(wholes) > 1 and {check.args[0] for check in checks} == wholes:
             program = program.with_instructions(_joined(program, join, views, checks))
     return program
 
