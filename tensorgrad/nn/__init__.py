@@ -15,6 +15,7 @@ Examples
 
 from . import functional, init
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .convolution import Conv1d, Conv2d
 from .layers import Dropout, Flatten, Linear, Sequential
 from .losses import (
     BCEWithLogitsLoss,
@@ -27,17 +28,23 @@ from .losses import (
 )
 from .mlp import MLP
 from .module import Module
+from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 
 __all__ = [
     "GELU",
     "MLP",
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
     "BCEWithLogitsLoss",
+    "Conv1d",
+    "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
     "LeakyReLU",
     "Linear",
     "MSELoss",
+    "MaxPool2d",
     "Module",
     "ReLU",
     "Sequential",
