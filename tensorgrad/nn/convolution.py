@@ -130,15 +130,18 @@ def _convolve(
             f"{name}: weight has shape {weight.shape}; expected (out, channels, {_axes(ndim)})"
         )
     outputs, inputs, *_ = weight.shape
-    kernel = weight.shape[2:]
-    groups = _groups(groups, inputs * positive(groups, "groups"), outputs)
+    if bias is not None:
+        bias = as_tensor(bias)
+        if bias.shape != (outputs,):
+            raise ValueError(f"{name}: bias has shape {bias.shape}; expected ({outputs},)")
+    groups = _groups(groups, outputs)
     given = as_tensor(x)
     if given.ndim not in (ndim + 1, ndim + 2) or given.shape[-ndim - 1] != inputs * groups:
         raise ValueError(
             f"{name} got an input of shape {given.shape}; expected "
             f"(batch, {inputs * groups}, {_axes(ndim)}), or the same without the batch"
         )
-    stride = sizes(stride, ndim, "stride")
+    kernel, stride = weight.shape[2:], sizes(stride, ndim, "stride")
     dilation = sizes(dilation, ndim, "dilation")
     pads = _pads(padding, kernel, stride, dilation)
     window = window_over(given.shape, kernel, stride, pads, dilation, name)
@@ -148,9 +151,6 @@ def _convolve(
     batch = given if given.ndim == ndim + 2 else given.reshape((1, *given.shape))
     out = apply(convolution, batch, weight, window=window, groups=groups)
     if bias is not None:
-        bias = as_tensor(bias)
-        if bias.shape != (outputs,):
-            raise ValueError(f"{name}: bias has shape {bias.shape}; expected ({outputs},)")
         out = out + bias.reshape((outputs, *(1,) * ndim))
     return out if batch is given else out.reshape(out.shape[1:])
 
@@ -160,13 +160,13 @@ def _axes(ndim: int) -> str:
     return ("length", "height, width")[ndim - 1]
 
 
-def _groups(groups: int, inputs: int, outputs: int) -> int:
-    """Return the number of groups, if it divides the numbers of channels."""
+def _groups(groups: int, *channels: int) -> int:
+    """Return the number of groups, if it divides these numbers of channels."""
     found = positive(groups, "groups")
-    if inputs % found or outputs % found:
+    if any(count % found for count in channels):
         raise ValueError(
-            f"groups is {found}; expected a divisor of the {inputs} channels of the input and the "
-            f"{outputs} of the output"
+            f"groups is {found}; expected a divisor of the number of channels, "
+            f"{' and '.join(map(str, channels))}"
         )
     return found
 

@@ -18,7 +18,7 @@ from .windows import Window
 def _max_pool(x: Any, *, window: Window) -> Any:
     """Padding is never the largest; NaN always is."""
     shape = (*x.shape[: -len(window.size)], *window.count)
-    largest = np.full_like(x, -np.inf, shape=shape)
+    largest: Any = np.full_like(x, -np.inf, shape=shape)
     for _, where, place in window.positions:
         key = (..., *place)
         largest[key] = np.maximum(largest[key], x[(..., *where)])

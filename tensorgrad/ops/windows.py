@@ -62,7 +62,7 @@ class Window:
         Only of elements of the array: a position that is padding in all windows is left out.
         """
         lines = [list(self._along(axis)) for axis in range(len(self.size))]
-        return tuple(tuple(zip(*found, strict=True)) for found in itertools.product(*lines))  # type: ignore[misc]
+        return tuple(tuple(zip(*found, strict=True)) for found in itertools.product(*lines))
 
     def _along(self, axis: int) -> Iterator[tuple[int, slice, slice]]:
         """Yield the same for one axis."""
