@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from . import compiled, eager, engine, first_call, gradients, growth, page
+from . import compiled, convolution, eager, engine, first_call, gradients, growth, page
 from .driver import FULL, QUICK, Settings
 from .machine import machine
 from .registry import PEERS
@@ -18,6 +18,7 @@ GROUPS: Mapping[str, ModuleType] = {
     "eager": eager,
     "compiled": compiled,
     "first-call": first_call,
+    "convolution": convolution,
     "engine": engine,
     "gradients": gradients,
     "growth": growth,
