@@ -30,7 +30,7 @@ class Window:
     >>> window = Window((5,), (3,), (2,), ((1, 0),), (1,))
     >>> window.count
     (2,)
-    >>> [(k, where, place) for k, where, place in window.positions][0]
+    >>> window.positions[0]
     ((0,), (slice(1, 2, 2),), (slice(1, 2, None),))
     """
 
