@@ -11,6 +11,7 @@ from types import ModuleType
 
 from . import (
     compiled,
+    convolution,
     denormals,
     eager,
     engine,
@@ -28,6 +29,7 @@ GROUPS: Mapping[str, ModuleType] = {
     "eager": eager,
     "compiled": compiled,
     "first-call": first_call,
+    "convolution": convolution,
     "engine": engine,
     "gradients": gradients,
     "growth": growth,

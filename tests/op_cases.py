@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import op_cases_calculus
+import op_cases_convolution
 import op_cases_fft
 import op_cases_indexing
 import op_cases_linalg
@@ -450,6 +451,7 @@ CASES = [
     *_products(),
     *_indexing(),
     *op_cases_calculus.CASES,
+    *op_cases_convolution.CASES,
     *op_cases_fft.CASES,
     *op_cases_indexing.CASES,
     *op_cases_linalg.CASES,

@@ -43,7 +43,7 @@ def test_the_quick_run_agrees_with_numpy_by_hand() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not timed" not in done.stderr
-    rows = ("First call", "small multiply", "peak memory", "1,024", "shuffled", "Lion")
+    rows = ("First call", "lenet", "small multiply", "peak memory", "1,024", "shuffled", "Lion")
     for row in (*eager.ROWS, *rows):
         assert row in done.stdout
 
@@ -179,8 +179,8 @@ def test_the_page_of_the_project_has_a_place_for_every_table() -> None:
     text = (ROOT / "docs/performance.md").read_text("utf-8")
     names = (
         "machine", "eager", "eager-ratios", "compiled", "compiled-ratios", "compiled-numpy-ratios",
-        "first-call", "engine", "gradients", "growth-batch", "growth-network",
-        "denormals",
+        "first-call", "convolution", "convolution-ratios", "engine", "gradients", "growth-batch",
+        "growth-network", "denormals",
     )  # fmt: skip
     assert [name for name in names if f"<!-- table {name} -->" not in text] == []
     assert "<!-- picture -->" in text

@@ -397,3 +397,16 @@ def test_what_cannot_be_written(function: Callable[[Holder, Any], Any], message:
     with pytest.raises(CompileError, match=message):
         compile(lambda x: function(holder, x))(np.ones(4))
     assert_equal([holder.fixed[0], holder.table], [before.fixed[0], before.table], message)
+
+
+def test_adding_to_a_slice_writes_it_once() -> None:
+    """Python ends `y[1:] += x` by putting the slice back where it is, which need not be done."""
+
+    def shifted(x: Any) -> Any:
+        y = np.zeros_like(x)
+        y[1:] += x[:-1]
+        return y
+
+    step = compile(shifted)
+    assert_equal(step(np.ones(3)), shifted(np.ones(3)), "shifted")
+    assert step.source.count("] = ") == 1

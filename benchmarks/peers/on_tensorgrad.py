@@ -9,6 +9,7 @@ from typing import Any
 import tensorgrad as tg
 from tensorgrad import backprop, nn, optim
 
+from .. import lenet as images
 from ..workloads import BETA1, BETA2, EPS, Array, Workload, batches_of, weights_of
 from .shared import (
     EXPRESSION,
@@ -77,6 +78,26 @@ def fading(workload: dict[str, Any], kind: str, numbers: dict[str, Any], dead: b
         return loss
 
     return over(batches_of(found), step)
+
+
+def lenet(compiled: bool = False) -> Case:
+    """Train the convolutional network; the step is compiled by its first call."""
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+    )  # fmt: skip
+    model.load_state_dict(images.state())
+    optimizer = optim.Adam(model.parameters(), lr=images.LR, betas=(BETA1, BETA2), eps=EPS)
+
+    def step(x: Array, y: Array) -> Any:
+        optimizer.zero_grad()
+        loss = nn.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return over(images.batches(), tg.compile(step) if compiled else step)
 
 
 def nan_check(workload: dict[str, Any]) -> Case:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from .. import lenet as images
 from ..workloads import BETA1, BETA2, EPS, Array, Workload, batches_of, weights_of
 from .shared import PRODUCTS, Case, operands, over, product, vectors
 
@@ -56,6 +57,27 @@ def network(workload: Workload) -> Any:
         parts += [linear, activation()]
     parts[-1:] = [] if workload.classifies else [activation(), torch.nn.Flatten(0)]
     return torch.nn.Sequential(*parts)
+
+
+def lenet() -> Case:
+    """Train the convolutional network."""
+    nn = torch.nn
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+    )  # fmt: skip
+    model.load_state_dict({k: torch.from_numpy(v) for k, v in images.state().items()})
+    optimizer = torch.optim.Adam(model.parameters(), images.LR, (BETA1, BETA2), EPS)
+
+    def step(x: Array, y: Array) -> Any:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(y))
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return over(images.batches(), step)
 
 
 def multiply() -> Case:

@@ -269,6 +269,8 @@ class Tape:
     def write(self, target: Traced, key: Any, value: Any) -> None:
         """Write `target[key] = value`."""
         self._check_rows(target.array.storage)
+        if self._is_there(target, key, value):
+            return
         whole = key is Ellipsis or (isinstance(key, tuple) and all(k is Ellipsis for k in key))
         exact = self._exact(target, value) if whole else None
         if exact is None or not self._becomes(target, exact):
@@ -276,6 +278,16 @@ class Tape:
             return
         self.own(target)
         target.value[...] = exact.value
+
+    @staticmethod
+    def _is_there(target: Traced, key: Any, value: Any) -> bool:
+        """Tell whether a view is put back where it is: the end of `x[i] += y`, for a slice i."""
+        return (
+            hasattr(value, "tape")
+            and value.array.storage is target.array.storage
+            and not list(traced_in(key))
+            and same_view(target.value[key], value.value)
+        )
 
     def write_by(
         self, function: Callable[..., Any], target: Traced, args: Any, params: dict[str, Any]

@@ -17,6 +17,7 @@ from . import functional, init, utils
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .attention import MultiheadAttention, scaled_dot_product_attention
 from .containers import ModuleDict, ModuleList, Sequential
+from .convolution import Conv1d, Conv2d
 from .embedding import Embedding
 from .layers import Dropout, Flatten, Identity, Linear
 from .losses import (
@@ -49,6 +50,7 @@ from .losses import (
 from .mlp import MLP
 from .module import Module
 from .normalisation import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from .recurrent import GRU, LSTM, RNN
 from .summaries import summary
 from .transformer import TransformerEncoderLayer
@@ -59,10 +61,14 @@ __all__ = [
     "LSTM",
     "MLP",
     "RNN",
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Conv1d",
+    "Conv2d",
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
@@ -78,6 +84,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "MSELoss",
+    "MaxPool2d",
     "Module",
     "ModuleDict",
     "ModuleList",
