@@ -21,6 +21,7 @@ from ..numpy_api import (
     tanh,
 )
 from .attention import scaled_dot_product_attention
+from .convolution import conv1d, conv2d
 from .embedding import embedding
 from .layers import dropout, linear
 from .losses import (
@@ -39,23 +40,17 @@ from .losses import (
     triplet_margin_loss,
 )
 from .normalisation import batch_norm, group_norm, layer_norm, rms_norm
-
-__all__ = [
-    "batch_norm",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cosine_similarity",
-from .convolution import conv1d, conv2d
-from .layers import dropout, linear
-from .losses import binary_cross_entropy_with_logits, cross_entropy, hinge_loss, mse_loss
 from .pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 
 __all__ = [
     "adaptive_avg_pool2d",
     "avg_pool2d",
+    "batch_norm",
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "conv1d",
     "conv2d",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "embedding",
