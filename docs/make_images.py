@@ -84,24 +84,6 @@ def engine_graph(folder: Path) -> None:
     tg.viz.save_graph(loss, folder / "engine_graph.svg")
 
 
-def learning_rates(folder: Path) -> None:
-    """Draw the sweep of docs/losses.md."""
-    tg.manual_seed(0)
-    data = tg.data.digits()
-    model = tg.nn.MLP(784, [32, 10], activation="relu", output_activation=None)
-    adam = tg.optim.Adam(model.parameters())
-    training = (data.x_train, data.y_train)
-    sweep = tg.find_lr(model, training, loss=tg.nn.cross_entropy, optimizer=adam, rng=0)
-    sweep.plot(folder / "learning_rates.png")
-
-
-def uncertainty(folder: Path) -> None:
-    """Draw the picture of examples/regression_uncertainty.py."""
-    example = runpy.run_path(str(IMAGES.parents[1] / "examples" / "regression_uncertainty.py"))
-    data = example["measure"](1000, np.random.default_rng(0))
-    example["draw"](folder / "uncertainty.png", data, example["train"](data, epochs=400))
-
-
 def schedules(folder: Path) -> None:
     """Draw the schedules that docs/optimisers.md lists."""
     from matplotlib.figure import Figure
@@ -140,15 +122,33 @@ def schedules(folder: Path) -> None:
     figure.savefig(folder / "schedules.png", dpi=110)
 
 
+def learning_rates(folder: Path) -> None:
+    """Draw the sweep of docs/losses.md."""
+    tg.manual_seed(0)
+    data = tg.data.digits()
+    model = tg.nn.MLP(784, [32, 10], activation="relu", output_activation=None)
+    adam = tg.optim.Adam(model.parameters())
+    training = (data.x_train, data.y_train)
+    sweep = tg.find_lr(model, training, loss=tg.nn.cross_entropy, optimizer=adam, rng=0)
+    sweep.plot(folder / "learning_rates.png")
+
+
+def uncertainty(folder: Path) -> None:
+    """Draw the picture of examples/regression_uncertainty.py."""
+    example = runpy.run_path(str(IMAGES.parents[1] / "examples" / "regression_uncertainty.py"))
+    data = example["measure"](1000, np.random.default_rng(0))
+    example["draw"](folder / "uncertainty.png", data, example["train"](data, epochs=400))
+
+
 PICTURES = {
     "loss_curve.png": loss_curve,
-    "diagnostics.png": diagnostics,
     "learning_rates.png": learning_rates,
+    "diagnostics.png": diagnostics,
     "spirals.png": spirals,
     "neuron.svg": neuron,
     "engine_graph.svg": engine_graph,
-    "uncertainty.png": uncertainty,
     "schedules.png": schedules,
+    "uncertainty.png": uncertainty,
 }
 
 

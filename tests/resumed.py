@@ -1,8 +1,9 @@
 """A training that is left and taken up again, here or in a new process, and what it leaves.
 
-    python tests/resumed.py MODEL FOLDER compiled|eager
+    python tests/resumed.py MODEL FOLDER
 
-goes on from the checkpoint in FOLDER and prints a digest.  A model is a row of MODELS.
+goes on from the checkpoints in FOLDER/False, eagerly, and FOLDER/True, compiled, and prints two
+digests.  A model is a row of MODELS.
 """
 
 from __future__ import annotations
@@ -135,5 +136,6 @@ class StopAt:
 
 
 if __name__ == "__main__":
-    model_name, folder_name, way = sys.argv[1:]
-    sys.stdout.write(train(model_name, way == "compiled", Path(folder_name), resume=True))
+    for compiled in (False, True):
+        found = train(sys.argv[1], compiled, Path(sys.argv[2], str(compiled)), resume=True)
+        sys.stdout.write(f"{found}\n")

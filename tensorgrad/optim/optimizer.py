@@ -233,7 +233,7 @@ class Optimizer(BaseOptimizer):
         # While a step is recorded there are stand-ins for the arrays.
         recorded = type(self.param_groups[0].options["lr"]) is not np.ndarray
         runs = self._recorded_runs(reached) if recorded else self._runs(reached)
-        numbers = [v for k, v in vars(self).items() if not k.startswith("_") and v.__hash__]
+        numbers = [v for k, v in vars(self).items() if k[0] != "_" and v.__hash__]
         # A NaN or an overflow must not stop a step half-way, whatever np.seterr says.
         with uninterrupted(), quiet():
             for run in runs:
@@ -262,16 +262,16 @@ class Optimizer(BaseOptimizer):
         Raises
         ------
         NotNowError
-            If a group would split, or somebody has put other arrays into the state: both are done
+            If a cohort would split, or somebody has put other arrays into the state: both are done
             eagerly, and once.
         """
         if not _same(_arrays(self.state), self._views):
             raise NotNowError
-        before = [flat.groups for flat in self._flats]
+        before = [flat.cohorts for flat in self._flats]
         runs = [run for flat in self._flats for run in flat.runs(set(reached), any_size=True)]
-        if any(flat.groups is not old for flat, old in zip(self._flats, before, strict=True)):
+        if any(flat.cohorts is not old for flat, old in zip(self._flats, before, strict=True)):
             for flat, old in zip(self._flats, before, strict=True):
-                flat.groups = old
+                flat.cohorts = old
             raise NotNowError
         return runs
 

@@ -190,8 +190,8 @@ def _check_optimizer(optimizer: Any, model: Model) -> None:
     """Raise unless this is an optimiser that changes the model, as far as one can tell."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
-            f"optimizer is {optimizer!r}; expected one such as optim.Adam(model.parameters()); "
-            "LBFGS, which needs a closure, needs a loop of your own"
+            f"optimizer is {optimizer!r}; expected an object such as optim.Adam(model.parameters())"
+            ", no class, and none that needs a closure, such as LBFGS"
         )
     if isinstance(model, Module):
         held = {id(parameter) for parameter in optimizer.params}

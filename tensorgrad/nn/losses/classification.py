@@ -7,6 +7,7 @@ and ends with `reduced`; beside it stands its module.
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def cross_entropy(
         Of floats, of shape (..., classes); the last axis holds the classes.
     target
         Labels: integers from 0 to classes - 1, of shape (...).  Or floats of the shape of `logits`,
-        the probabilities of the classes: `-sum(target log_softmax(logits))` for each row.
+        the probabilities of the classes, whose sum is 1: `-sum(target log_softmax(logits))`.
     reduction
         "mean" or "sum" for one number, "none" for one per row.
     weight
@@ -76,7 +77,7 @@ def cross_entropy(
     TypeError
         If the labels are no integers, or the logits no floats.
     ValueError
-        If the shapes do not fit, the target is no probability, an option is out of range, or the
+        If the shapes do not fit, a target is no probability, an option is out of range, or the
         mean is over nothing: an empty batch, or rows that are all left out.
 
     Examples
@@ -88,6 +89,7 @@ def cross_entropy(
     """
     check_reduction(reduction)
     logits = floats("cross_entropy", "logits", logits)
+    # Probabilities may record, and keep their graph.
     records = isinstance(target, Tensor) and target.requires_grad
     given = target if records else to_array(target, "labels")
     probabilities = given.dtype.kind == "f" and given.shape == logits.shape != ()
@@ -100,8 +102,8 @@ def cross_entropy(
         return _of_labels(logits, given, reduction, weight, ignore_index, e)
     if ignore_index is not None:
         raise ValueError(
-            "cross_entropy: ignore_index is for labels, and the target holds probabilities: give "
-            "rows to leave out no probability at all"
+            "cross_entropy: ignore_index is for labels, and the target holds probabilities: leave "
+            "rows out before, or multiply the losses of reduction='none' by a mask"
         )
     return _of_probabilities(logits, as_tensor(given), reduction, weight, e)
 
@@ -133,6 +135,10 @@ def _of_probabilities(
     values = target.data
     good = (values >= 0) & (values <= 1)
     check_values("cross_entropy", "target", values, good, "probabilities from 0 to 1")
+    # Or the numbers 0 and 1 of many samples would pass for the probabilities of one.
+    sums = values.sum(axis=-1)
+    expected = "1: for several classes at once there is binary_cross_entropy_with_logits"
+    check_values("cross_entropy", "the sum of target", sums, np.abs(sums - 1) <= 0.01, expected)
     weights = _class_weights("cross_entropy", weight, logits)
     shares = weights * ((1 - e) * target.astype(logits.dtype) + e / logits.shape[-1])
     # Selected first: 0 times the infinite logarithm of a class that is ruled out is no 0.
@@ -273,10 +279,18 @@ def _labels(
     if ignore_index is None or labels.dtype.kind not in "iu":
         kept = np.ones_like(labels, dtype=bool)
     else:
-        kept = labels != ignore_index
-        labels = labels * kept
+        kept = labels != _as_label(ignore_index)
+        labels = np.where(kept, labels, 0)
     _check_labels(loss, name, scores, labels)
     return labels, kept
+
+
+def _as_label(ignore_index: Any) -> int:
+    """Return the label to ignore, if it is an integer."""
+    try:
+        return operator.index(ignore_index)
+    except TypeError:
+        raise TypeError(f"ignore_index is {ignore_index!r}; expected an integer or None") from None
 
 
 def _check_labels(loss: str, name: str, logits: Tensor, labels: Any) -> None:
@@ -316,8 +330,9 @@ def _check_labels(loss: str, name: str, logits: Tensor, labels: Any) -> None:
 def _class_weights(loss: str, weight: ArrayLike | None, scores: Tensor) -> Any:
     """Return one weight per class, in the dtype of the scores: 1 unless some are given."""
     shape = scores.shape[-1:]
+    ones = np.ones_like(scores.data, shape=shape)
     if weight is None:
-        return np.ones_like(scores.data, shape=shape)
+        return ones
     weights = weight if isinstance(weight, Tensor) else to_array(weight, "weight")
     if weights.shape != shape:
         raise ValueError(
@@ -327,7 +342,8 @@ def _class_weights(loss: str, weight: ArrayLike | None, scores: Tensor) -> Any:
     values = weights.data if isinstance(weights, Tensor) else weights
     good = (values >= 0) & (values < math.inf)
     check_values(loss, "weight", values, good, "a finite number, not negative")
-    return weights.astype(scores.dtype)
+    # A product, since a recorded step cannot pick by labels from a list that is given anew.
+    return ones * weights.astype(scores.dtype)
 
 
 def _mean_by_weight(losses: Tensor, weights: Any, reduction: str, loss: str) -> Tensor:
