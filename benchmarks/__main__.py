@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from . import compiled, eager, engine, first_call, gradients, growth, page
+from . import compiled, eager, engine, first_call, gradients, growth, page, streaming
 from .driver import FULL, QUICK, Settings
 from .machine import machine
 from .registry import PEERS
@@ -21,6 +21,7 @@ GROUPS: Mapping[str, ModuleType] = {
     "engine": engine,
     "gradients": gradients,
     "growth": growth,
+    "streaming": streaming,
 }
 
 

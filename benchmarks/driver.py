@@ -29,7 +29,8 @@ class Settings:
 
     `seconds` and `least` are the time and the steps that a peer's share of a round has at least,
     `pause` how long the threads of the peer before are given to go to sleep, `check` the steps
-    after which losses are compared; memory is watched over `memory` steps, `repeats` times.
+    after which losses are compared; memory is watched over `memory` steps, `repeats` times;
+    `stream` bytes are streamed.
     """
 
     rounds: int = 9
@@ -42,6 +43,7 @@ class Settings:
     growth: tuple[int, ...] = (1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536)
     memory: int = 20
     repeats: int = 3
+    stream: int = 10 * 10**9
     peers: tuple[str, ...] = ()
 
     def asks_for(self, peer: Peer) -> bool:
@@ -61,6 +63,7 @@ QUICK = Settings(
     growth=(1, 64, 1024),
     memory=3,
     repeats=1,
+    stream=10**8,
 )
 
 

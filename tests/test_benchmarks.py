@@ -32,7 +32,7 @@ def test_the_quick_run_agrees_with_numpy_by_hand() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not timed" not in done.stderr
-    for row in (*eager.ROWS, "First call", "small multiply", "peak memory", "1,024"):
+    for row in (*eager.ROWS, "First call", "small multiply", "peak memory", "1,024", "shuffled"):
         assert row in done.stdout
 
 

@@ -1,73 +1,29 @@
 """Mini-batches of arrays that may be larger than memory.
 
-Floor `data`; may import `_typing` and `random`.  Batches come from indexing and nothing else, so
-whatever NumPy can index row by row (a memory map, a view, a read-only array) is a data set.
+Floor `data`; may import `_typing`.  The mechanism is `loader`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
-
-import numpy as np
-
 from .._typing import Array, SeedLike
-from ..random import as_generator
 from ._checks import as_count
+from .dataset import TensorDataset
+from .loader import DataLoader
 
-Arrays = TypeVar("Arrays", Array, tuple[Array, ...])
-
-
-class Batches(Generic[Arrays]):
-    """What `batches` returns: iterate over it as often as you like; `len` counts the batches."""
-
-    def __init__(
-        self,
-        arrays: Arrays,
-        batch_size: int,
-        shuffle: bool,
-        rng: np.random.Generator,
-        drop_last: bool,
-    ) -> None:
-        """Keep the arguments, which `batches` has checked."""
-        self.arrays: Arrays = arrays
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.rng = rng
-        self.drop_last = drop_last
-
-    def _samples(self) -> int:
-        """Return the number of samples that one pass visits at most."""
-        return len(self.arrays[0] if isinstance(self.arrays, tuple) else self.arrays)
-
-    def __len__(self) -> int:
-        """Return the number of batches in one pass."""
-        full, rest = divmod(self._samples(), self.batch_size)
-        return full + (rest > 0 and not self.drop_last)
-
-    def __iter__(self) -> Iterator[Arrays]:
-        """Start a pass; with `shuffle`, draw a new order for it."""
-        order = self.rng.permutation(self._samples()) if self.shuffle else None
-        return (self._batch(i * self.batch_size, order) for i in range(len(self)))
-
-    def _batch(self, start: int, order: Array | None) -> Any:
-        """Return the batch that begins at position `start` of the order."""
-        rows: Any = slice(start, start + self.batch_size)
-        if order is not None:
-            rows = order[rows]
-        if isinstance(self.arrays, tuple):
-            return tuple(array[rows] for array in self.arrays)
-        return self.arrays[rows]
+Batches = DataLoader
+"""What `batches` returns."""
 
 
 def batches(
-    arrays: Arrays,
+    arrays: Array | tuple[Array, ...],
     batch_size: int,
     shuffle: bool = False,
-    rng: SeedLike | None = None,
+    rng: SeedLike = None,
     drop_last: bool = False,
-) -> Batches[Arrays]:
+) -> DataLoader:
     """Iterate over arrays in batches, without copying the whole.
+
+    The short form of `DataLoader` for arrays.
 
     Parameters
     ----------
@@ -86,8 +42,9 @@ def batches(
 
     Returns
     -------
-    Batches
-        Yields an ndarray where `arrays` is one, else a tuple.  No samples, no batches.
+    DataLoader
+        Yields an ndarray where `arrays` is one, else a tuple.  No samples, no batches.  Its
+        `state_dict` is the exact position.
 
     Raises
     ------
@@ -107,18 +64,6 @@ def batches(
     >>> len(batches(x, 2, shuffle=True, rng=0, drop_last=True))
     2
     """
-    parts: tuple[Any, ...] = arrays if isinstance(arrays, tuple) else (arrays,)
-    for part in parts:
-        if not isinstance(part, np.ndarray):
-            raise TypeError(
-                f"arrays holds a {type(part).__name__}; expected an ndarray or a tuple of ndarrays "
-                "(np.asarray makes one of a list, .data one of a Tensor)"
-            )
-    shapes = [part.shape for part in parts]
-    if not shapes or () in shapes or len({shape[0] for shape in shapes}) > 1:
-        raise ValueError(
-            f"arrays have shapes {shapes}; expected at least one array, and the same number of "
-            "samples along the first axis of each"
-        )
+    TensorDataset(*(arrays if isinstance(arrays, tuple) else (arrays,)))  # arrays, and nothing else
     size = as_count("batch_size", batch_size, 1)
-    return Batches(arrays, size, shuffle, as_generator(rng), drop_last)
+    return DataLoader(arrays, size, shuffle, drop_last=drop_last, generator=rng)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array, Shape
+from ._bytes import DEFLATE, MAX_RANK, addressable, take_bytes
 from .split import Split, pixels
 
 _DTYPES: dict[int, np.dtype[Any]] = {
@@ -30,12 +31,7 @@ _DTYPES: dict[int, np.dtype[Any]] = {
     0x0D: np.dtype(">f4"),
     0x0E: np.dtype(">f8"),
 }
-_MAX_RANK = 32
 _GZIP_MAGIC = b"\x1f\x8b"
-# A deflate stream never grows by more: a match of 258 bytes takes 2 bits at the least.
-_MAX_EXPANSION = 1032
-# A piece at a time, so that memory grows with what arrives and not with what is promised.
-_CHUNK = 1 << 20
 
 
 def load_idx(path: str | os.PathLike[str]) -> Array:
@@ -83,7 +79,7 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
             if file.peek(2)[:2] != _GZIP_MAGIC:
                 return _read(file, size, exact=True)
             with gzip.GzipFile(fileobj=file) as unzipped:
-                return _read(unzipped, _MAX_EXPANSION * size, exact=False)
+                return _read(unzipped, DEFLATE * size, exact=False)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(
             f"{os.fspath(path)!r}: the gzip stream is damaged ({error}); fetch the file again"
@@ -101,7 +97,7 @@ def _read(stream: io.BufferedIOBase, limit: int, exact: bool) -> Array:
     if header + size > limit or (exact and header + size < limit):
         bound = "" if exact else "at most "
         raise ValueError(f"the file holds {bound}{limit} bytes, but {promise}")
-    elements = _take(stream, size)
+    elements = take_bytes(stream, size)
     if len(elements) < size:
         raise ValueError(f"the file ends after {header} + {len(elements)} bytes, but {promise}")
     # The read past the end also makes gzip compare its checksum.
@@ -121,26 +117,17 @@ def _read_header(stream: io.BufferedIOBase) -> tuple[np.dtype[Any], Shape]:
             f"'00 00', a dtype code ({codes}) and the number of dimensions"
         )
     dtype, rank = _DTYPES[magic[2]], magic[3]
-    if not 1 <= rank <= _MAX_RANK:
-        raise ValueError(f"has {rank} dimensions; expected 1 to {_MAX_RANK}")
+    if not 1 <= rank <= MAX_RANK:
+        raise ValueError(f"has {rank} dimensions; expected 1 to {MAX_RANK}")
     sizes = stream.read(4 * rank)
     if len(sizes) < 4 * rank:
         raise ValueError(f"ends in the header; expected {rank} dimensions of 4 bytes each")
     shape: Shape = struct.unpack(f">{rank}i", sizes)
     if min(shape) < 0:
         raise ValueError(f"has shape {shape}; expected dimensions from 0 to 2**31 - 1")
-    # NumPy refuses (2**31 - 1, 2**31 - 1, 2**31 - 1, 0) too, though it has no elements.
-    if math.prod(max(d, 1) for d in shape) * dtype.itemsize >= 2**63:
+    if not addressable(shape, dtype):
         raise ValueError(f"has shape {shape}, which is more than an array can address")
     return dtype, shape
-
-
-def _take(stream: io.BufferedIOBase, size: int) -> bytearray:
-    """Return the next `size` bytes, or as many as there are."""
-    taken = bytearray()
-    while len(taken) < size and (piece := stream.read(min(size - len(taken), _CHUNK))):
-        taken += piece
-    return taken
 
 
 def load_mnist_idx(

@@ -7,8 +7,9 @@ matter; what is kept `history`'s; what is shown `progress`'.
 from __future__ import annotations
 
 import math
+import operator
 import time
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,9 +172,9 @@ class _Run:
         """Pass the data once, validate, and close the epoch in the history."""
         start = time.perf_counter()
         averages = Averages()
-        total = len(batches) if isinstance(batches, Sized) else None
+        total = operator.length_hint(batches, -1)
         name = f"epoch {epoch}/{self.epochs}"
-        with Progress(total, name, verbose=self.verbose) as bar:
+        with Progress(total if total >= 0 else None, name, verbose=self.verbose) as bar:
             for x, y in pairs(batches):
                 values = self.step(x, y, f"step {bar.done + 1} of epoch {epoch}")
                 averages.add(len(y), values)

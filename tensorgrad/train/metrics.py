@@ -6,6 +6,7 @@ arrays, prediction and target, that returns a number; to give one a name, add it
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from typing import Any, Final, SupportsFloat, TypeAlias
@@ -236,7 +237,7 @@ def as_batches(
             f"{name} is a {type(data).__name__}; expected a tuple (x, y) of two arrays, or an "
             "iterable of batches (x, y)"
         )
-    if isinstance(source, Sized) and not len(source):
+    if isinstance(source, Sized) and operator.length_hint(source, -1) == 0:
         raise ValueError(f"{name} holds no samples")
     if isinstance(source, Iterator) and passes > 1:
         raise ValueError(
