@@ -88,6 +88,16 @@ def test_a_single_tensor_and_a_value():
     assert (type(v.grad), float(v.grad)) == (np.float64, 0.5)
 
 
+def test_gradients_that_cannot_be_written_to_are_replaced():
+    p, g = tg.Tensor([1.0, 1.0]), np.array([3.0, 4.0])
+    g.flags.writeable = False
+    p.grad = g
+    clip_grad_norm_([p], 1.0)
+    clip_grad_value_([p], 0.7)
+    np.testing.assert_allclose(p.grad, [0.6, 0.7], rtol=1e-6)
+    assert g.tolist() == [3.0, 4.0]
+
+
 def test_squares_that_overflow_float32_do_not_matter():
     p = tg.Tensor(np.ones(2, np.float32))
     p.grad = np.array([3e30, -4e30], np.float32)

@@ -85,7 +85,7 @@ def clip_grad_norm_(
     with np.errstate(all="ignore"):
         scale = np.minimum(max_norm / (norm + 1e-6), 1.0)
         for param in reached:
-            param.grad *= scale.astype(param.dtype)
+            param.grad = param.grad * scale.astype(param.dtype)
     return norm
 
 

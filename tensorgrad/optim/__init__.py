@@ -1,7 +1,8 @@
 """Optimisers: what turns gradients into better parameters.
 
-Floor: beside `nn`, of which it knows nothing.  To add one: derive from `Optimizer`, and write
-`init` and `update` with the equation and its source in the docstring.
+Floor: beside `nn`, of which it knows nothing.  To add one: derive from `Optimizer`, declare each
+number as an `Option`, and write `init` and `update` with the equation and its source in the
+docstring.
 """
 
 from . import lr_scheduler
@@ -10,6 +11,7 @@ from .adagrad import Adagrad
 from .adam import Adam, AdamW
 from .adamax import Adamax
 from .ema import EMA
+from .groups import Option
 from .lbfgs import LBFGS
 from .lion import Lion
 from .muon import Muon
@@ -31,6 +33,7 @@ __all__ = [
     "Lion",
     "Muon",
     "NAdam",
+    "Option",
     "Optimizer",
     "RAdam",
     "RMSprop",

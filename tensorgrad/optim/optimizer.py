@@ -233,7 +233,7 @@ class Optimizer(BaseOptimizer):
         # While a step is recorded there are stand-ins for the arrays.
         recorded = type(self.param_groups[0].options["lr"]) is not np.ndarray
         runs = self._recorded_runs(reached) if recorded else self._runs(reached)
-        numbers = [v for k, v in vars(self).items() if not k.startswith("_") and v.__hash__]
+        numbers = [v for k, v in vars(self).items() if k[0] != "_" and v.__hash__]
         # A NaN or an overflow must not stop a step half-way, whatever np.seterr says.
         with uninterrupted(), quiet():
             for run in runs:
