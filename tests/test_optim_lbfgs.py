@@ -208,6 +208,8 @@ def test_what_a_step_needs():
     optimizer = LBFGS([one()])
     with pytest.raises(TypeError, match=r"give step\(\) a function"):
         optimizer.step()
+    with pytest.raises(TypeError, match="returned a NoneType; expected the loss"):
+        optimizer.step(lambda: None)
     with pytest.raises(RuntimeError, match="has computed no gradient"):
         optimizer.step(lambda: tg.Tensor(1.0))
 

@@ -13,6 +13,7 @@ import numpy as np
 from .._typing import Array
 from ..compiler.errors import CompileError
 from ..graph import no_grad
+from ..quiet import quiet
 from ..tensor import Tensor
 from .base import BaseOptimizer, evaluated
 from .groups import Option, count, number
@@ -151,7 +152,7 @@ class LBFGS(BaseOptimizer):
         Raises
         ------
         TypeError
-            If there is no closure.
+            If there is no closure, or it returns something else.
         RuntimeError
             If it has computed no gradient.
         CompileError
@@ -175,8 +176,9 @@ class LBFGS(BaseOptimizer):
         for i in range(1, options["max_iter"] + 1):
             if np.abs(point.grad).max(initial=0.0) <= options["tolerance_grad"]:
                 break
-            direction = self._direction(point.grad)
-            slope = float(point.grad @ direction)
+            with quiet():
+                direction = self._direction(point.grad)
+                slope = float(point.grad @ direction)
             if slope > -options["tolerance_change"]:
                 break
             start = point._replace(distance=0.0, slope=slope)
@@ -192,6 +194,10 @@ class LBFGS(BaseOptimizer):
     def _evaluate(self, closure: Callable[[], Tensor]) -> tuple[Tensor, Point]:
         """Compute the loss and the gradient where the parameters are."""
         loss = evaluated(closure)
+        if not isinstance(loss, Tensor):
+            raise TypeError(
+                f"the closure returned a {type(loss).__name__}; expected the loss, a Tensor"
+            )
         if not any(param.has_grad for param in self.params):
             raise RuntimeError(
                 "the closure has computed no gradient: call loss.backward() in it, on a loss that "
@@ -253,7 +259,8 @@ class LBFGS(BaseOptimizer):
         def at(t: float) -> Point:
             self._put(before + t * direction)
             _, found = self._evaluate(closure)
-            return Point(t, found.loss, float(found.grad @ direction), found.grad)
+            with quiet():
+                return found._replace(distance=t, slope=float(found.grad @ direction))
 
         try:
             if options["line_search_fn"] is None:
