@@ -129,6 +129,25 @@ def test_one_cycle_is_over_after_its_last_step():
     assert (schedule.last_epoch, rates(optimizer)) == (3, before)
 
 
+def test_a_state_of_a_longer_cycle_changes_nothing():
+    """Case 101."""
+    optimizer = sgd()
+    schedule = lr_scheduler.OneCycleLR(optimizer, 0.5, 3)
+    before = rates(optimizer)
+    with pytest.raises(ValueError, match="all of its 3 steps"):
+        schedule.load_state_dict(schedule.state_dict() | {"last_epoch": np.array(9)})
+    assert (schedule.last_epoch, rates(optimizer)) == (0, before)
+
+
+def test_a_rate_that_is_no_rate_changes_nothing():
+    optimizer = sgd()
+    schedule = lr_scheduler.LambdaLR(optimizer, [lambda _: 1.0, lambda t: 1.0 - t])
+    schedule.step()
+    with pytest.raises(ValueError, match=r"lr is -0\.1"):
+        schedule.step()
+    assert (schedule.last_epoch, rates(optimizer)) == (1, [0.4, 0.0])
+
+
 def test_one_cycle_without_a_rise():
     schedule = lr_scheduler.OneCycleLR(sgd(), 0.5, 10, pct_start=0.0)
     assert schedule.lr_at(1)[0] < 0.5
@@ -221,6 +240,8 @@ def test_a_plateau_resumes():
         (lambda s: s.pop("last_epoch"), "last_epoch: missing"),
         (lambda s: s.update(more=1), "more: unexpected"),
         (lambda s: s.update(base_lrs=np.ones(3)), r"base_lrs: float64 \(3,\), expected"),
+        (lambda s: s.update(base_lrs=np.array([1.0, -1.0])), r"base_lrs is -1\.0"),
+        (lambda s: s.update(last_epoch=np.array(-3)), "last_epoch is -3"),
     ],
 )
 @pytest.mark.parametrize("name", ["step", "sequence"])

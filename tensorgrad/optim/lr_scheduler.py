@@ -55,7 +55,7 @@ class LRScheduler(ABC):
         self.optimizer = optimizer
         self.base_lrs = given if base_lrs is None else base_lrs
         self._epoch = 0  # private, so that compiled steps do not take it for a part of the record
-        self._set()
+        self._go_to(0)
 
     @abstractmethod
     def rate(self, i: int, t: int) -> float:
@@ -77,17 +77,18 @@ class LRScheduler(ABC):
         ------
         CompileError
             In a compiled function, which would do it when it is recorded and not at each call.
+        ValueError
+            If a rate is negative or not finite, or there are other groups.  Nothing was changed.
         """
-        _groups_of(self.optimizer, len(self.base_lrs))
-        self.lr_at(self._epoch + 1)  # raises before anything is changed
-        self._epoch += 1
-        self._set()
+        self._go_to(self._epoch + 1)
 
-    def _set(self) -> None:
-        """Set the rates."""
-        rates = self.lr_at(self._epoch)
-        for group, rate in zip(_groups_of(self.optimizer, len(rates)), rates, strict=True):
+    def _go_to(self, t: int) -> None:
+        """Set the rates to those after t steps, or none of them."""
+        groups = _groups_of(self.optimizer, len(self.base_lrs))
+        rates = [number("lr", rate) for rate in self.lr_at(t)]
+        for group, rate in zip(groups, rates, strict=True):
             group.schedule(rate)
+        self._epoch = t
 
     def get_last_lr(self) -> list[float]:
         """Return the rates that were set last, one for each group."""
@@ -110,11 +111,20 @@ class LRScheduler(ABC):
         TypeError
             If `state` is no mapping.
         ValueError
-            If a name is missing or unexpected, or a value has another shape or is no number.
+            If a name is missing or unexpected, or a value has another shape or is out of range.
             Nothing was changed then.
         """
-        self._load(fitting(type(self).__name__, state, self.state_dict()))
-        self._set()
+        own = self.state_dict()
+        given = fitting(type(self).__name__, state, own)
+        for name, array in given.items():
+            for value in array.reshape(-1).tolist():
+                number(name, value)
+        try:
+            self._load(given)
+            self._go_to(self._epoch)
+        except ValueError:
+            self._load(own)
+            raise
 
     def _load(self, state: dict[str, Array]) -> None:
         """Take over a state, which was checked."""
