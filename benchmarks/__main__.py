@@ -9,7 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from . import compiled, eager, engine, first_call, gradients, growth, page, streaming
+from . import (
+    compiled,
+    denormals,
+    eager,
+    engine,
+    first_call,
+    gradients,
+    growth,
+    page,
+    streaming,
+)
 from .driver import FULL, QUICK, Settings
 from .machine import machine
 from .registry import PEERS
@@ -22,6 +32,7 @@ GROUPS: Mapping[str, ModuleType] = {
     "gradients": gradients,
     "growth": growth,
     "streaming": streaming,
+    "denormals": denormals,
 }
 
 

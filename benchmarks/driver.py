@@ -29,8 +29,8 @@ class Settings:
 
     `seconds` and `least` are the time and the steps that a peer's share of a round has at least,
     `pause` how long the threads of the peer before are given to go to sleep, `check` the steps
-    after which losses are compared; memory is watched over `memory` steps, `repeats` times;
-    `stream` bytes are streamed.
+    after which losses are compared; memory is watched over `memory` steps, `repeats` times; units
+    are dead for nearly `fading` steps; `stream` bytes are streamed.
     """
 
     rounds: int = 9
@@ -42,6 +42,7 @@ class Settings:
     elements: int = 1_000_000
     growth: tuple[int, ...] = (1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536)
     memory: int = 20
+    fading: int = 5000
     repeats: int = 3
     stream: int = 10 * 10**9
     peers: tuple[str, ...] = ()
@@ -62,6 +63,7 @@ QUICK = Settings(
     elements=10_000,
     growth=(1, 64, 1024),
     memory=3,
+    fading=120,
     repeats=1,
     stream=10**8,
 )

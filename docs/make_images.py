@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,11 +65,50 @@ def engine_graph(folder: Path) -> None:
     tg.viz.save_graph(loss, folder / "engine_graph.svg")
 
 
+def schedules(folder: Path) -> None:
+    """Draw the schedules that docs/optimisers.md lists."""
+    from matplotlib.figure import Figure
+
+    module: Any = tg.optim.lr_scheduler
+    sgd = tg.optim.SGD([tg.Tensor([0.0])], lr=1.0)
+    warm_up = module.LinearLR(sgd, start_factor=0.1, total_iters=20)
+    panels = [
+        {
+            "StepLR(step_size=25, gamma=0.5)": module.StepLR(sgd, 25, 0.5),
+            "MultiStepLR([40, 80], gamma=0.3)": module.MultiStepLR(sgd, [40, 80], 0.3),
+            "ExponentialLR(gamma=0.97)": module.ExponentialLR(sgd, 0.97),
+        },
+        {
+            "CosineAnnealingLR(T_max=100)": module.CosineAnnealingLR(sgd, 100),
+            "CosineAnnealingWarmRestarts(T_0=20, T_mult=2)": module.CosineAnnealingWarmRestarts(
+                sgd, 20, 2
+            ),
+        },
+        {
+            "OneCycleLR(max_lr=1, total_steps=101)": module.OneCycleLR(sgd, 1.0, 101),
+            "LinearLR, then CosineAnnealingLR, by SequentialLR": module.SequentialLR(
+                sgd, [warm_up, module.CosineAnnealingLR(sgd, 80)], [20]
+            ),
+        },
+    ]
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    axes: Any = figure.subplots(1, len(panels), sharey=True)
+    for axis, panel in zip(axes, panels, strict=True):
+        for (name, schedule), style in zip(panel.items(), ("-", "--", ":"), strict=False):
+            axis.plot([schedule.lr_at(t)[0] for t in range(101)], style, label=name)
+        axis.set_xlabel("step")
+        axis.grid(True, alpha=0.3)
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=9)
+    axes[0].set_ylabel("learning rate")
+    figure.savefig(folder / "schedules.png", dpi=110)
+
+
 PICTURES = {
     "loss_curve.png": loss_curve,
     "spirals.png": spirals,
     "neuron.svg": neuron,
     "engine_graph.svg": engine_graph,
+    "schedules.png": schedules,
 }
 
 

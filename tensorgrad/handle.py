@@ -340,7 +340,8 @@ class Handle:
     def _writable(self) -> Any:
         """Return the array of a leaf for writing."""
         data = self._data
-        if any(n > 1 and s == 0 for n, s in zip(data.shape, data.strides, strict=True)):
+        shared = (n > 1 and s == 0 for n, s in zip(data.shape, data.strides, strict=True))
+        if data.size and any(shared):
             raise ValueError(
                 "several elements of this tensor share one place in memory (a broadcast array): "
                 "make it with Tensor(data), which copies, to write to it"

@@ -8,14 +8,25 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import compiled, driver, eager, engine, first_call, page, registry, worker
+from benchmarks import (
+    compiled,
+    denormals,
+    driver,
+    eager,
+    engine,
+    first_call,
+    page,
+    registry,
+    worker,
+)
 from benchmarks.growth import Curve
-from benchmarks.peers import by_hand
+from benchmarks.peers import by_hand, on_tensorgrad
 from benchmarks.table import Table, number
 from benchmarks.workloads import WORKLOADS, Workload, batches_of, weights_of
 
@@ -32,7 +43,8 @@ def test_the_quick_run_agrees_with_numpy_by_hand() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not timed" not in done.stderr
-    for row in (*eager.ROWS, "First call", "small multiply", "peak memory", "1,024", "shuffled"):
+    rows = ("First call", "small multiply", "peak memory", "1,024", "shuffled", "Lion")
+    for row in (*eager.ROWS, *rows):
         assert row in done.stdout
 
 
@@ -124,6 +136,21 @@ def test_memory_is_compared_with_that_of_pytorch() -> None:
     assert engine.memory_line("memory", 120.0, {}, 1.3)[-1] == "not compared"
 
 
+def test_a_step_is_compared_with_that_in_the_same_round() -> None:
+    cells = denormals.line("SGD", [1e-6, 4e-6, 1e-6], [1.2e-6, 4e-6, 1.2e-6])
+    assert cells == ["SGD", "1.00", "1.20", "1.20", "1.10", "falls short"]
+
+
+def test_half_of_the_first_layer_dies() -> None:
+    losses = []
+    for dead in (False, True):
+        fields = asdict(WORKLOADS[2])
+        train = on_tensorgrad.fading(fields, "SGD", {"lr": 0.1, "momentum": 0.5}, dead)
+        losses.append([float(train(99)), float(train(1))])
+    assert losses[0][0] == losses[1][0]
+    assert losses[0][1] != losses[1][1]
+
+
 def test_a_curve_that_rises_again_is_seen() -> None:
     assert Curve("k", "sample", "batch", (1, 2, 3), {"tensorgrad": (9.0, 2.0, 3.0)}).rise == 1.5
     assert Curve("k", "sample", "batch", (1, 2, 3), {"tensorgrad": (9.0, 2.0, 2.0)}).rise == 1.0
@@ -153,6 +180,7 @@ def test_the_page_of_the_project_has_a_place_for_every_table() -> None:
     names = (
         "machine", "eager", "eager-ratios", "compiled", "compiled-ratios", "compiled-numpy-ratios",
         "first-call", "engine", "gradients", "growth-batch", "growth-network",
+        "denormals",
     )  # fmt: skip
     assert [name for name in names if f"<!-- table {name} -->" not in text] == []
     assert "<!-- picture -->" in text

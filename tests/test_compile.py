@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from side_by_side import told_twice
 from tensorgrad import nn, optim
 
 OPTIMIZERS = {
@@ -168,3 +169,38 @@ def test_a_draw_behind_our_back_raises():
     rng = np.random.default_rng(0)
     with pytest.raises(tg.CompileError, match="draws random numbers"):
         tg.compile(lambda x: x + rng.normal(size=3))(np.ones(3))
+
+
+def test_a_number_that_is_an_array_without_axes_meets_a_large_array():
+    """`np.where` returns no NumPy scalar, which is what generated loops take."""
+
+    def story(compiled):
+        x = np.linspace(0.0, 1.0, 200_000, dtype=np.float32)
+
+        @compiled
+        def shrink(limit):
+            factor = np.where(limit > 0, limit, 1.0).astype(np.float32)
+            x[...] = x * factor - factor
+
+        for limit in (0.5, 0.25, -1.0):
+            shrink(np.array(limit))
+            yield x
+
+    told_twice(story)
+
+
+def test_a_number_that_is_read_and_then_written():
+    def story(compiled):
+        number = np.array(3.0)
+
+        @compiled
+        def step(x):
+            before = number * x
+            number[...] = 0.25
+            return before, number * x
+
+        for i in range(3):
+            yield step(np.full(2, float(i))), number
+            number[...] = float(i)
+
+    told_twice(story)

@@ -55,6 +55,16 @@ OPTIMISERS: dict[str, Callable[[Any], optim.Optimizer]] = {
     ),
     "Adam": lambda params: optim.Adam(params, lr=0.01),
     "AdamW": lambda params: optim.AdamW(params, lr=0.01, weight_decay=0.1),
+    "RMSprop": lambda params: optim.RMSprop(params, momentum=0.5, centered=True, eps=1e-3),
+    "Adagrad": lambda params: optim.Adagrad(params, lr=0.1, lr_decay=0.1),
+    "Adadelta": lambda params: optim.Adadelta(params, weight_decay=0.01),
+    "Adamax": lambda params: optim.Adamax(params, lr=0.01),
+    "NAdam": lambda params: optim.NAdam(params, lr=0.01, momentum_decay=0.1),
+    "RAdam": lambda params: optim.RAdam(params, lr=0.01),
+    "Lion": lambda params: optim.Lion(params, lr=0.001, weight_decay=0.1),
+    "groups": lambda params: optim.Adam(
+        [{"params": params[:3], "lr": 0.1}, {"params": params[3:], "betas": (0.5, 0.9)}], lr=0.01
+    ),
 }
 ACTIVATIONS = (
     "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softmax", "softplus", "tanh", None, np.sin,

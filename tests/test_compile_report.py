@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import re
+import runpy
 
 import numpy as np
 import pytest
@@ -121,6 +122,15 @@ def test_the_table_has_every_row_and_every_part(step):
     assert "\n  layers.0.weight float32[8, 4]\n" in text
 
 
+def test_a_folder_of_the_user_may_be_called_optim(tmp_path):
+    (tmp_path / "optim").mkdir()
+    file = tmp_path / "optim" / "mine.py"
+    file.write_text("import numpy as np\ndef double(x):\n    return np.multiply(x, 2.0)\n")
+    double = tg.compile(runpy.run_path(str(file))["double"])
+    double(np.ones(3))
+    assert {row.phase for row in double.plan} == {"forward"}
+
+
 def test_guards_say_what_is_checked(step):
     texts = [note.text for note in step.plan.guards]
     numbers = {row.number: row for row in step.plan}
@@ -135,7 +145,7 @@ def test_guards_say_what_is_checked(step):
 def test_captured_arrays_are_named(step):
     captured = step.plan.captured
     assert captured[:2] == ("layers.0.weight float32[8, 4]", "layers.0.bias float32[8]")
-    assert "optimizer._lr float64" in captured
+    assert "optimizer.param_groups.0.options.lr float64" in captured
 
 
 def test_draws_are_listed():

@@ -8,37 +8,13 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from optim_rules import CLASSES, RULES, by_hand, gradient, start
 from tensorgrad.optim import SGD, Adam, AdamW
 
-# Name of the class, and its arguments: the same for us and for PyTorch.
-RULES = [
-    ("SGD", {"lr": 0.1}),
-    ("SGD", {"lr": 0.1, "weight_decay": 0.03}),
-    ("SGD", {"lr": 0.1, "momentum": 0.9}),
-    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
-    ("SGD", {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.03}),
-    ("Adam", {"lr": 0.01}),
-    ("Adam", {"lr": 0.01, "betas": (0.5, 0.9), "eps": 1e-3}),
-    ("Adam", {"lr": 0.01, "weight_decay": 0.1}),
-    ("AdamW", {"lr": 0.01}),
-    ("AdamW", {"lr": 0.01, "weight_decay": 0.3}),
-]
-CLASSES = {"SGD": SGD, "Adam": Adam, "AdamW": AdamW}
 every_rule = pytest.mark.parametrize(
     ("name", "options"), RULES, ids=lambda value: value if isinstance(value, str) else str(value)
 )
 every_class = pytest.mark.parametrize("cls", [SGD, Adam, AdamW])
-
-
-def gradient(k, p):
-    """Return the gradient of step k at p: of several signs and sizes, and somewhere zero."""
-    slope = np.linspace(-2, 3, p.size, dtype=p.dtype).reshape(p.shape)
-    slope[..., 0] = 0
-    return (slope * np.cos(k + p)).astype(p.dtype)
-
-
-def start(dtype, shape=(3, 4)):
-    return np.linspace(-1, 1.5, math.prod(shape)).reshape(shape).astype(dtype)
 
 
 def steps(optimizer, count=10, first=0):
@@ -49,55 +25,32 @@ def steps(optimizer, count=10, first=0):
         optimizer.step()
 
 
-def by_hand(name, x, count, lr, momentum=0.0, nesterov=False, weight_decay=None,
-            betas=(0.9, 0.999), eps=1e-8):  # fmt: skip
-    """Take steps number by number, as the papers write them, in Python's floats."""
-    if weight_decay is None:
-        weight_decay = 0.01 if name == "AdamW" else 0.0
-    values = x.astype(float)
-    flat = values.reshape(-1)
-    velocity, m, v = ([0.0] * x.size for _ in range(3))
-    for t in range(1, count + 1):
-        for i, g in enumerate(gradient(t - 1, values).reshape(-1).tolist()):
-            p = float(flat[i])
-            if name == "AdamW":
-                p -= lr * weight_decay * p
-            else:
-                g += weight_decay * p
-            if name == "SGD":
-                velocity[i] = momentum * velocity[i] + g
-                flat[i] = p - lr * (g + momentum * velocity[i] if nesterov else velocity[i])
-                continue
-            m[i] = betas[0] * m[i] + (1 - betas[0]) * g
-            v[i] = betas[1] * v[i] + (1 - betas[1]) * g**2
-            mean, square = m[i] / (1 - betas[0] ** t), v[i] / (1 - betas[1] ** t)
-            flat[i] = p - lr * mean / (math.sqrt(square) + eps)
-    return values
-
-
 # ------------------------------------------------------------------ the rules
 
 
 @every_rule
-def test_ten_steps_equal_the_recurrence_written_out(name, options):
+def test_twenty_steps_equal_the_recurrence_written_out(name, options):
     p = tg.Tensor(start(np.float64))
-    steps(CLASSES[name]([p], **options))
-    expected = by_hand(name, start(np.float64), 10, **options)
-    np.testing.assert_allclose(p.data, expected, rtol=1e-13, atol=1e-14)
+    steps(CLASSES[name]([p], **options), 20)
+    expected = by_hand(name, start(np.float64), 20, **options)
+    np.testing.assert_allclose(p.data, expected, rtol=1e-12, atol=1e-13)
 
 
 @every_rule
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_ten_steps_equal_pytorch(name, options, dtype):
+def test_twenty_steps_equal_pytorch(name, options, dtype):
     torch = pytest.importorskip("torch")
+    if not hasattr(torch.optim, name):
+        pytest.skip(f"PyTorch has no {name}")
     ours = tg.Tensor(start(dtype))
-    steps(CLASSES[name]([ours], **options))
+    steps(CLASSES[name]([ours], **options), 20)
     theirs = torch.tensor(start(dtype), requires_grad=True)
     optimizer = getattr(torch.optim, name)([theirs], **options)
-    for k in range(10):
+    for k in range(20):
         theirs.grad = torch.tensor(gradient(k, theirs.detach().numpy()))
         optimizer.step()
-    tolerance = 1e-6 if dtype is np.float32 else 1e-13
+    # PyTorch keeps the product of NAdam's momenta in float32.
+    tolerance = 2e-6 if dtype is np.float32 or name == "NAdam" else 1e-12
     np.testing.assert_allclose(ours.data, theirs.detach().numpy(), rtol=tolerance, atol=tolerance)
     assert ours.dtype == dtype
 
@@ -151,10 +104,11 @@ def test_an_update_on_tensors_has_the_bits_of_one_on_arrays(name, options):
     optimizer = CLASSES[name]([tg.Tensor(start(np.float32))], **options)
     steps(optimizer, 2)
     p, state = optimizer.params[0].data, optimizer.state[0]
-    args = p, gradient(2, p), state, np.array(optimizer.lr)
-    expected, expected_state = optimizer.update(*args)
-    p, g, _, lr = (tg.tensor(arg) if isinstance(arg, np.ndarray) else arg for arg in args)
-    found, found_state = optimizer.update(p, g, {k: tg.tensor(a) for k, a in state.items()}, lr)
+    g, options = gradient(2, p), optimizer.param_groups[0].options
+    expected, expected_state = optimizer.update(p, g, state, options)
+    lifted = options | {"lr": tg.tensor(options["lr"])}
+    p, g, state = tg.tensor(p), tg.tensor(g), {k: tg.tensor(a) for k, a in state.items()}
+    found, found_state = optimizer.update(p, g, state, lifted)
     assert isinstance(found, tg.Tensor)
     np.testing.assert_array_equal(found.data, expected)
     for key, value in expected_state.items():
@@ -164,12 +118,12 @@ def test_an_update_on_tensors_has_the_bits_of_one_on_arrays(name, options):
 @every_rule
 def test_an_update_writes_to_none_of_its_arguments(name, options):
     optimizer = CLASSES[name]([tg.Tensor(start(np.float64))], **options)
-    p, lr = start(np.float64), np.array(0.1)
-    state = optimizer.init(p)
-    arrays = [p, gradient(0, p), lr, *state.values()]
+    p, options = start(np.float64), optimizer.param_groups[0].options
+    state = optimizer.init(p, options)
+    arrays = [p, gradient(0, p), options["lr"], *state.values()]
     for array in arrays:
         array.flags.writeable = False
-    optimizer.update(p, arrays[1], state, lr)
+    optimizer.update(p, arrays[1], state, options)
 
 
 # ------------------------------------------------------------------ parameters of all kinds
@@ -180,11 +134,11 @@ def test_blocks_have_the_bits_of_whole_arrays(name, options):
     """More than one block, and the last one is short."""
     p = tg.Tensor(start(np.float32, (300, 301)))
     optimizer = CLASSES[name]([p], **options)
-    values, lr = p.data.ravel().copy(), np.array(optimizer.lr)
-    state = optimizer.init(values)
+    values, options = p.data.ravel().copy(), optimizer.param_groups[0].options
+    state = optimizer.init(values, options)
     for k in range(3):
         p.grad = gradient(k, p.data)
-        values, state = optimizer.update(values, p.grad.ravel().copy(), state, lr)
+        values, state = optimizer.update(values, p.grad.ravel().copy(), state, options)
         optimizer.step()
     np.testing.assert_array_equal(p.data.ravel(), values)
     for key, array in state.items():
@@ -421,7 +375,7 @@ def test_saved_and_continued_equals_not_interrupted(name, options):
     q = tg.Tensor(values)
     resumed = CLASSES[name]([q], **options)
     resumed.load_state_dict(saved)
-    assert resumed.lr == options["lr"]
+    assert resumed.lr == options.get("lr", 1.0)
     resumed.lr = 0.003
     steps(resumed, 3, first=4)
     np.testing.assert_array_equal(p.data, q.data)
@@ -431,7 +385,8 @@ def test_the_saved_state_is_plain_arrays_by_position_and_a_copy(tmp_path):
     p, q = tg.Tensor(start(np.float32)), tg.Tensor([1.0])
     optimizer = Adam([p, q])
     saved = optimizer.state_dict()
-    assert list(saved) == ["lr", "0.step", "0.m", "0.v", "1.step", "1.m", "1.v"]
+    numbers = ["groups.0.lr", "groups.0.betas", "groups.0.eps", "groups.0.weight_decay"]
+    assert list(saved) == [*numbers, "0.step", "0.m", "0.v", "1.step", "1.m", "1.v"]
     assert all(type(array) is np.ndarray for array in saved.values())
     assert saved["0.m"].dtype == np.float32
     steps(optimizer, 1)
@@ -449,7 +404,7 @@ def test_the_saved_state_is_plain_arrays_by_position_and_a_copy(tmp_path):
         (lambda state: state.update({"1.step": state.pop("0.step")}), "0.step: missing\n.*1.step"),
         (lambda state: state.update({"0.v": np.ones(4, np.float32)}), r"0\.v: float32 \(4,\), exp"),
         (lambda state: state.update({"0.v": np.ones((3, 4))}), "0.v: float64.*expected float32"),
-        (lambda state: state.update(lr=np.array(-1.0)), r"lr is -1\.0"),
+        (lambda state: state.update({"groups.0.lr": np.array(-2.0)}), r"lr is -2\.0"),
     ],
 )
 def test_a_state_that_does_not_fit_changes_nothing(change, message):
@@ -458,9 +413,8 @@ def test_a_state_that_does_not_fit_changes_nothing(change, message):
     steps(optimizer, 1)
     wrong = optimizer.state_dict()
     change(wrong)
-    for array in wrong.values():
-        array += 1
-    wrong["lr"] -= 1
+    for name, array in wrong.items():
+        array += not name.startswith("groups")
     before = optimizer.state_dict()
     with pytest.raises(ValueError, match=message):
         optimizer.load_state_dict(wrong)

@@ -9,18 +9,13 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from optim_rules import CLASSES, RULES
 from tensorgrad.optim import SGD, Adam, AdamW
+from tensorgrad.optim.averages import settled
 
-RULES = {
-    "plain": lambda params: SGD(params, lr=0.1),
-    "decay": lambda params: SGD(params, lr=0.1, weight_decay=0.03),
-    "momentum": lambda params: SGD(params, lr=0.1, momentum=0.9),
-    "nesterov": lambda params: SGD(params, lr=0.1, momentum=0.5, nesterov=True, weight_decay=0.03),
-    "adam": lambda params: Adam(params, lr=0.01),
-    "adam, decay": lambda params: Adam(params, lr=0.01, betas=(0.5, 0.9), weight_decay=0.1),
-    "adamw": lambda params: AdamW(params, lr=0.01, weight_decay=0.3),
-}
-every_rule = pytest.mark.parametrize("rule", list(RULES))
+every_rule = pytest.mark.parametrize(
+    ("name", "options"), RULES, ids=lambda value: value if isinstance(value, str) else str(value)
+)
 every_class = pytest.mark.parametrize("cls", [SGD, Adam, AdamW])
 
 SHAPES = [(3, 4), (4,), (100, 100), (1, 4), (), (0, 2), (5,)]
@@ -50,19 +45,20 @@ def give(params, k):
 
 def separate(optimizer, x, count):
     """Take steps of one array, by the rule alone: in its own shape, in one piece."""
-    state, lr = optimizer.init(x), np.array(optimizer.lr)
+    options = optimizer.param_groups[0].options
+    state = optimizer.init(x, options)
     for k in range(count):
         with np.errstate(all="ignore"):
-            x, state = optimizer.update(x, slope(k, x), state, lr)
+            x, state = optimizer.update(x, slope(k, x), state, options)
         x = np.asarray(x)
     return x, state
 
 
 @every_rule
 @pytest.mark.parametrize("kind", list(DTYPES))
-def test_side_by_side_has_the_bits_of_one_by_one(rule, kind):
+def test_side_by_side_has_the_bits_of_one_by_one(name, options, kind):
     params = [tg.Tensor(x) for x in values(kind)]
-    optimizer = RULES[rule](params)
+    optimizer = CLASSES[name](params, **options)
     for k in range(20):
         give(params, k)
         optimizer.step()
@@ -70,7 +66,7 @@ def test_side_by_side_has_the_bits_of_one_by_one(rule, kind):
         expected, expected_state = separate(optimizer, x, 20)
         np.testing.assert_array_equal(p.data, expected)
         assert p.dtype == x.dtype
-        assert list(state) == list(optimizer.init(x))
+        assert list(state) == list(optimizer.init(x, optimizer.param_groups[0].options))
         for key, array in expected_state.items():
             np.testing.assert_array_equal(state[key], array)
             assert (state[key].dtype, state[key].shape) == (array.dtype, array.shape)
@@ -79,9 +75,9 @@ def test_side_by_side_has_the_bits_of_one_by_one(rule, kind):
 class Counted(Adam):
     """Notes how many elements each update has."""
 
-    def update(self, param, grad, state, lr):
+    def update(self, param, grad, state, options):
         self.sizes.append(param.size)
-        return super().update(param, grad, state, lr)
+        return super().update(param, grad, state, options)
 
 
 def test_small_parameters_of_a_dtype_are_updated_as_one():
@@ -336,7 +332,7 @@ def test_a_graph_from_before_refuses_each_parameter_of_an_update():
 
 def test_an_init_of_another_shape_is_refused():
     class Rows(SGD):
-        def init(self, param):
+        def init(self, param, options):  # noqa: ARG002
             return {"rows": np.zeros(param.size + 2)}
 
     with pytest.raises(ValueError, match=r"init gave 'rows' the shape \(3,\).* shape \(1,\); exp"):
@@ -385,3 +381,57 @@ def test_a_network_trains_to_the_bits_of_updates_one_by_one(cls):
                 optimizer.step()
             losses.append(float(loss.data))
     assert losses[:20] == losses[20:]
+
+
+def test_numbers_of_ones_own_are_seen_when_they_change():
+    """Also those that are attributes, and no options."""
+
+    class Scaled(SGD):
+        def __init__(self, params, lr, factor):
+            super().__init__(params, lr)
+            self.factor = factor
+
+        def update(self, param, grad, state, options):
+            return super().update(param, self.factor * grad, state, options)
+
+    p = tg.Tensor([1.0])
+    optimizer = Scaled([p], lr=0.5, factor=1.0)
+    for factor in (1.0, 0.5):
+        optimizer.factor = factor
+        p.grad = [1.0]
+        optimizer.step()
+    assert p.data[0] == 0.25
+
+
+# ------------------------------------------------------------------ units that are dead
+
+
+@every_rule
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_fades_is_not_left_denormal(name, options, dtype):
+    """A processor may be a hundred times slower on it, and rounding never takes it to 0."""
+    tiny = np.finfo(dtype).tiny
+    sizes = np.geomspace(float(tiny) * 10, 1.0, 60).astype(dtype)
+    p = tg.Tensor(np.ones(60, dtype))
+    optimizer = CLASSES[name]([p], **options)
+    p.grad = sizes
+    optimizer.step()
+    denormal = 0
+    for k in range(700):
+        p.grad = np.zeros(60, dtype)
+        optimizer.step()
+        if k % 50 == 49:
+            arrays = [array for array in optimizer.state[0].values() if array.ndim]
+            denormal += sum(int(((x != 0) & (np.abs(x) < tiny)).sum()) for x in arrays)
+    assert denormal == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_of_ordinary_size_are_not_rounded(dtype):
+    x = np.geomspace(1e-9, 1e30, 200).astype(dtype) * np.resize([1, -1], 200).astype(dtype)
+    np.testing.assert_array_equal(settled(x), x)
+    assert settled(x).dtype == dtype
+    small = np.array([0.0, -0.0, np.finfo(dtype).tiny, -np.finfo(dtype).tiny], dtype)
+    np.testing.assert_array_equal(settled(small), 0)
+    half = np.array([6e-8, 1e-5, -1.0], np.float16)  # all of whose small numbers matter
+    np.testing.assert_array_equal(settled(half), half)

@@ -239,6 +239,13 @@ def test_case_64_a_broadcast_array_is_not_written() -> None:
         leaf[0] = 5
 
 
+def test_case_64_an_empty_array_has_no_elements_that_share_a_place() -> None:
+    empty = tg.Tensor(np.zeros((0, 2)))
+    with tg.no_grad():
+        empty[...] = np.ones((0, 2))
+    assert empty.shape == (0, 2)
+
+
 def test_a_loop_of_assignments_takes_the_array_over() -> None:
     out = tg.zeros(4, 2)
     place = out.data.ctypes.data

@@ -57,6 +57,28 @@ def network(workload: Workload) -> nn.MLP:
     return model
 
 
+def fading(workload: dict[str, Any], kind: str, numbers: dict[str, Any], dead: bool) -> Case:
+    """Train with some optimiser; half of the first layer dies after a hundred steps, if asked."""
+    found = Workload.from_fields(workload)
+    model = network(found)
+    optimizer = getattr(optim, kind)(model.parameters(), **numbers)
+    taken = 0
+
+    def step(x: Array, y: Array) -> Any:
+        nonlocal taken
+        taken += 1
+        bias = model.layers[0].bias
+        if dead and taken == 100 and bias is not None:
+            bias.data[: bias.size // 2] = -1e6  # below what an input can lift above 0
+        optimizer.zero_grad()
+        loss = nn.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return over(batches_of(found), step)
+
+
 def nan_check(workload: dict[str, Any]) -> Case:
     """Train, and return the share of the time in which gradients are searched for NaN."""
     train = training(workload)

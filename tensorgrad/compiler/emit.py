@@ -154,7 +154,9 @@ class _Writer:
 
     def _instruction(self, instruction: Instruction) -> None:
         """Write one instruction, under a comment that says where it comes from."""
-        if instruction.kind is Kind.VIEW and self.memory.fixed(instruction.out):
+        # A number is read at each call, and so is a view of it.
+        whole = all(array.shape for array in instruction.inputs)
+        if instruction.kind is Kind.VIEW and self.memory.fixed(instruction.out) and whole:
             self._fixed_view(instruction)
             return
         self._at(instruction.place)
@@ -306,7 +308,7 @@ class _Writer:
             self.arrays.buffer(out, hint(instruction.function)) for out in instruction.outputs
         ]
         inputs = [self.arrays.read(a) for a in instruction.args if a.shape]
-        numbers = [self.arrays.read(a) for a in instruction.args if not a.shape]
+        numbers = [self._as_scalar(a) for a in instruction.args if not a.shape]
         phase = instruction.place.phase.name.lower()
         name = self.names.new(f"{phase}_{instruction.function.__name__}"[:40])
         bound = self.names.bind(runner, "chain")
@@ -314,6 +316,11 @@ class _Writer:
             f"{name} = {bound}.bind({self._tuple(inputs)}, {self._tuple(outputs)}, {self.threads})"
         )
         self._line(f"{name}({', '.join(numbers)})")
+
+    def _as_scalar(self, array: Array) -> str:
+        """Write a number as a NumPy scalar: what NumPy's functions return may be a 0-d array."""
+        scalar = array.number or array.storage.home in (Home.CONSTANT, Home.CAPTURED)
+        return self.arrays.read(array) + ("" if scalar else "[()]")
 
     def _expression(self, instruction: Instruction) -> str:
         """Write an operation on single numbers, which is ten times faster with an operator."""

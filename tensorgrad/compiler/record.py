@@ -14,6 +14,7 @@ import random
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -38,6 +39,7 @@ _OWN_DRAW = (
     "with rng="
 )
 _PASS = backprop._Pass.plain.__code__
+_OPTIMISERS = str(Path(__file__).parents[1] / "optim") + "/"
 
 
 @dataclass
@@ -294,7 +296,7 @@ class Recorder(Watcher):
                 )
                 if known is not None:
                     return Place(phase, known.file, known.line, known.text, self._errors())
-            elif phase is Phase.FORWARD and "/optim/" in code.co_filename:
+            elif phase is Phase.FORWARD and code.co_filename.startswith(_OPTIMISERS):
                 phase = Phase.UPDATE
             if user is None and not code.co_filename.startswith(_OURS):
                 user = frame

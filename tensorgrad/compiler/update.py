@@ -45,7 +45,8 @@ class PlannedUpdate:
             )
             traced["param"][...] = new
             for name in state:
-                traced[name][...] = new_state[name]
+                if new_state[name] is not traced[name]:  # else it stays as it is
+                    traced[name][...] = new_state[name]
         program = Program(tape.instructions, [], tape.captured, tape.stores(), [], [])
         recording = Recording(program)
         tape.close()

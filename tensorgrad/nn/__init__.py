@@ -13,7 +13,7 @@ Examples
 [(8, 2), (8,), (3, 8), (3,)]
 """
 
-from . import functional, init
+from . import functional, init, utils
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .layers import Dropout, Flatten, Linear, Sequential
 from .losses import (
@@ -29,14 +29,14 @@ from .mlp import MLP
 from .module import Module
 
 __all__ = [
-    "GELU",
-    "MLP",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "GELU",
     "LeakyReLU",
     "Linear",
+    "MLP",
     "MSELoss",
     "Module",
     "ReLU",
@@ -52,4 +52,5 @@ __all__ = [
     "hinge_loss",
     "init",
     "mse_loss",
+    "utils",
 ]

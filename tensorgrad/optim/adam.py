@@ -6,14 +6,17 @@ Floor: optim.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from .._typing import Array
 from ..tensor import Tensor
+from .averages import average
 from .flat import State
-from .optimizer import Optimizer, checked
+from .groups import Option, Options, check_eps, fractions, number
+from .optimizer import Optimizer
 
 
 class Adam(Optimizer):
@@ -63,31 +66,27 @@ class Adam(Optimizer):
     array([   2.9, -499.9])
     """
 
+    betas = Option(fractions)
+    eps = Option(number)
+    weight_decay = Option(number)
+
     def __init__(
         self,
-        params: Iterable[Tensor],
+        params: Iterable[Any],
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        **options: Any,
     ) -> None:
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise TypeError(f"betas is {betas!r}; expected two numbers, such as (0.9, 0.999)")
-        self.betas = (
-            checked("betas[0]", betas[0], below=1),
-            checked("betas[1]", betas[1], below=1),
-        )
-        self.eps = checked("eps", eps)
-        self.weight_decay = checked("weight_decay", weight_decay)
-        super().__init__(params, lr)
-        for param in self.params:
-            if not param.dtype.type(self.eps * math.sqrt(1 - self.betas[1])):
-                raise ValueError(
-                    f"eps is {eps!r}, too small for {param.dtype}: where the gradient is 0, a step "
-                    "would be 0 / 0; give a larger one, such as 1e-4"
-                )
+        super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay, **options)
 
-    def init(self, param: Array) -> State:
+    @staticmethod
+    def check(options: Mapping[str, Any], params: list[Tensor]) -> None:
+        """Refuse an eps that is zero in the dtype of a parameter."""
+        check_eps(options["eps"], params, share=math.sqrt(1 - options["betas"][1]))
+
+    def init(self, param: Array, options: Options) -> State:  # noqa: ARG002
         """Return the step count t, and the averages m and v, all 0."""
         return {
             "step": np.zeros(()),
@@ -95,25 +94,29 @@ class Adam(Optimizer):
             "v": np.zeros_like(param, order="C"),
         }
 
-    def update(self, param: Array, grad: Array, state: State, lr: Array) -> tuple[Array, State]:
+    def update(
+        self, param: Array, grad: Array, state: State, options: Options
+    ) -> tuple[Array, State]:
         """Compute one step; for the equation see the class."""
-        if self.weight_decay:
-            grad = grad + self.weight_decay * param
-        return self._adapted(param, grad, state, lr)
+        if options["weight_decay"]:
+            grad = grad + options["weight_decay"] * param
+        return self._adapted(param, grad, state, options)
 
-    def _adapted(self, param: Array, grad: Array, state: State, lr: Array) -> tuple[Array, State]:
+    def _adapted(
+        self, param: Array, grad: Array, state: State, options: Options
+    ) -> tuple[Array, State]:
         """Compute one step without weight decay.
 
         The corrections of both averages are put into single numbers,
         η √(1 − β₂ᵗ) / (1 − β₁ᵗ) and ε √(1 − β₂ᵗ): one pass over memory less.
         """
-        beta1, beta2 = self.betas
+        beta1, beta2 = options["betas"]
         step = state["step"] + 1
-        m = beta1 * state["m"] + (1 - beta1) * grad
-        v = beta2 * state["v"] + (1 - beta2) * np.square(grad)
+        m = average(state["m"], grad, beta1)
+        v = average(state["v"], np.square(grad), beta2)
         scale = np.sqrt(1 - np.power(beta2, step))
-        rate = (lr * scale / (1 - np.power(beta1, step))).astype(param.dtype)
-        eps = (self.eps * scale).astype(param.dtype)
+        rate = (options["lr"] * scale / (1 - np.power(beta1, step))).astype(param.dtype)
+        eps = (options["eps"] * scale).astype(param.dtype)
         return param - rate * (m / (np.sqrt(v) + eps)), {"step": step, "m": m, "v": v}
 
 
@@ -161,7 +164,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Tensor],
+        params: Iterable[Any],
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -169,7 +172,9 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay)
 
-    def update(self, param: Array, grad: Array, state: State, lr: Array) -> tuple[Array, State]:
+    def update(
+        self, param: Array, grad: Array, state: State, options: Options
+    ) -> tuple[Array, State]:
         """Compute one step; for the equation see the class."""
-        shrink = (1 - lr * self.weight_decay).astype(param.dtype)
-        return self._adapted(param * shrink, grad, state, lr)
+        shrink = (1 - options["lr"] * options["weight_decay"]).astype(param.dtype)
+        return self._adapted(param * shrink, grad, state, options)

@@ -16,6 +16,7 @@ import numpy as np
 from .._typing import Array
 from ..compiler.values import address
 from ..tensor import Tensor, Value
+from .groups import Group, Options
 
 State: TypeAlias = dict[str, Array]
 """What an optimiser remembers of a parameter, by name: of its shape, or 0-d."""
@@ -32,7 +33,7 @@ and 98 us with 4,096, the same with 16,384.
 
 
 class Flat:
-    """The parameters of one dtype, the large ones first, and what belongs to them.
+    """The parameters of a group and a dtype, the large ones first, and what belongs to them.
 
     Everything lies side by side, in the same order: the values (`data`), the gradients that are
     gathered for an update (`grad`), the state of each element (`state`), and that of each parameter
@@ -47,10 +48,18 @@ class Flat:
     """Its lists and dicts stay as they are made, so that compiled functions need not look."""
 
     def __init__(
-        self, members: Sequence[int], params: Sequence[Tensor], init: Callable[[Array], State]
+        self,
+        members: Sequence[int],
+        params: Sequence[Tensor],
+        init: Callable[[Array, Options], State],
+        group: Group,
+        elementwise: bool = True,
     ) -> None:
-        self.members = sorted(members, key=lambda i: params[i].size <= _SMALL)
-        self.params = [params[i] for i in self.members]
+        self.group = group
+        self.elementwise = elementwise
+        order = sorted(range(len(params)), key=lambda k: params[k].size <= _SMALL)
+        self.members = [members[k] for k in order]
+        self.params = [params[k] for k in order]
         stops = np.cumsum([param.size for param in self.params]).tolist()
         self.slices = list(map(slice, [0, *stops[:-1]], stops))
         self.data, shared = _laid_by_another([param._data for param in self.params]), True
@@ -63,7 +72,7 @@ class Flat:
         self.state: State = {}
         self.counts: State = {}
         self.states: list[State] = [{} for _ in self.params]
-        for name, array in init(self.data).items():
+        for name, array in init(self.data, group.options).items():
             self._remember(name, array)
         # Parameters with the same number in here have equal counts, and may be updated as one.
         self.groups = (0,) * len(self.params)
@@ -154,6 +163,8 @@ class Flat:
 
     def _together(self, k: int, following: int, any_size: bool) -> bool:
         """Tell whether one update may change both of two neighbours."""
+        if not self.elementwise:
+            return False
         small = any_size or max(self.params[k].size, self.params[following].size) <= _SMALL
         apart = k in self.apart or following in self.apart
         return small and not apart and self.groups[k] == self.groups[following]
@@ -165,15 +176,29 @@ class Run:
     It holds for as long as those parameters that were at home stay there.
     """
 
-    __slots__ = ("_bound", "counts", "flat", "grads", "home", "params", "rows", "state")
+    __slots__ = (
+        "_bound",
+        "counts",
+        "flat",
+        "flattened",
+        "grads",
+        "home",
+        "params",
+        "rows",
+        "state",
+    )
 
     def __init__(self, flat: Flat, start: int, stop: int) -> None:
         self.flat = flat
         self.params = flat.params[start:stop]
         self.rows = slice(flat.slices[start].start, flat.slices[stop - 1].stop)
         self.grads = flat.grads[start:stop]
+        self.flattened = flat.elementwise
         # An update changes the count of the first parameter; the others follow it.
-        self.state = {name: array[self.rows] for name, array in flat.state.items()}
+        self.state = {
+            name: array[self.rows] if self.flattened else flat.states[start][name]
+            for name, array in flat.state.items()
+        }
         self.state |= {name: flat.states[start][name] for name in flat.counts}
         self.counts = [(name, array[start:stop]) for name, array in flat.counts.items()]
         homes = zip(self.params, flat.homes[start:stop], strict=True)
@@ -185,8 +210,8 @@ class Run:
         if len(self.params) == 1:
             param = self.params[0]
             in_place = not isinstance(param, Value) and param._data.flags.c_contiguous
-            data = param._data.reshape(-1) if in_place else self._copied()
-            bind(data, param._node.grad.reshape(-1), self.state)()  # type: ignore[union-attr]
+            data = self._shaped(param._data) if in_place else self._copied()
+            bind(data, self._shaped(param._node.grad), self.state)()  # type: ignore[union-attr]
         else:
             for place, param in zip(self.grads, self.params, strict=True):
                 place[...] = param._node.grad  # type: ignore[union-attr]
@@ -212,12 +237,12 @@ class Run:
         """Let go of the arrays that the prepared update holds."""
         self._bound = None
 
-    def record(self, update: Callable[..., tuple[Array, State]], lr: Array) -> None:
+    def record(self, update: Callable[..., tuple[Array, State]]) -> None:
         """Do the same in whole arrays, which leaves to a compiler how it is done."""
-        grads = [param._node.grad.reshape(-1) for param in self.params]  # type: ignore[union-attr]
+        grads = [self._shaped(param._node.grad) for param in self.params]  # type: ignore[union-attr]
         grad = grads[0] if len(grads) == 1 else np.concatenate(grads)
-        data = self.flat.data[self.rows] if self.home else self._copied()
-        new, state = update(data, grad, self.state, lr)
+        data = self._shaped(self.flat.data[self.rows]) if self.home else self._copied()
+        new, state = update(data, grad, self.state, self.flat.group.options)
         if self.home:
             data[...] = new
         else:
@@ -228,13 +253,17 @@ class Run:
         for name, counts in self.counts:
             counts[...] = state[name]
 
+    def _shaped(self, array: Array) -> Array:
+        """Return an array as the rule wants it: flat, or in the shape of its parameter."""
+        return array.reshape(-1 if self.flattened else self.params[0].shape)
+
     def _copied(self) -> Array:
         """Copy the parameters, side by side."""
-        return np.concatenate([param._data.reshape(-1) for param in self.params])
+        return self._shaped(np.concatenate([param._data.reshape(-1) for param in self.params]))
 
     def _copy_back(self, data: Array) -> None:
         """Write new values into the parameters, each where it is."""
-        start = 0
+        start, data = 0, data.reshape(-1)
         for param in self.params:
             values = data[start : start + param.size].reshape(param.shape)
             if isinstance(param, Value):

@@ -6,8 +6,7 @@ Floor: optim.  May import `tensor` and the floors below it.
 from __future__ import annotations
 
 import functools
-import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import is_
 from typing import Any
@@ -21,16 +20,18 @@ from ..graph import clock
 from ..interrupts import uninterrupted
 from ..quiet import quiet
 from ..tensor import Tensor
+from .base import BaseOptimizer, evaluated
 from .flat import Bind, Flat, Run, State, may_move
+from .groups import Group, Options, as_groups, check_params
 
 
-class Optimizer(ABC):
-    """The part that all optimisers share.
+class Optimizer(BaseOptimizer):
+    """The part that all optimisers share which change each parameter by its gradient.
 
-    A subclass writes two short functions of arrays: `init`, and `update`, which is an expression of
-    ordinary NumPy that dispatches, without branches on values or writes to its arguments, and
-    elementwise: it is given small parameters side by side as one flat array, and large ones in
-    blocks.
+    A subclass declares its numbers, each an `Option`, and writes two short functions of arrays:
+    `init`, and `update`, which is an expression of ordinary NumPy that dispatches, without branches
+    on values or writes to its arguments, and elementwise: it is given small parameters side by side
+    as one flat array, and large ones in blocks.
 
     The arrays of the parameters move: `param.data` becomes a view of one array that holds all
     parameters of a dtype.  An array that somebody else holds stays where it is.
@@ -38,15 +39,20 @@ class Optimizer(ABC):
     Parameters
     ----------
     params
-        The tensors to change: leaves of floats, such as `model.parameters()`.  Frozen ones are
-        skipped as long as they are frozen.
+        The tensors to change: leaves of floats, such as `model.parameters()`; or groups of them,
+        dicts with the key "params" and the options that differ from those of the others.  Frozen
+        ones are skipped as long as they are frozen.
     lr
         The learning rate, finite and not negative.
+    options
+        A value for each other `Option` of the class.
 
     Attributes
     ----------
     params : list of Tensor
-        In the order given.
+        In the order given, those of all groups.
+    param_groups : list of Group
+        One, unless groups were given.  `group["lr"] = 0.1` holds from the next step on.
     state : list of dict
         What is remembered of each parameter, in arrays of its shape or 0-d; to change the numbers
         of steps in it use `load_state_dict`.
@@ -70,23 +76,79 @@ class Optimizer(ABC):
     ...     optimizer.step()
     >>> w.data
     array([ 0.125, -0.25 ])
+
+    The weights decay, the biases do not:
+
+    >>> weight, bias = tg.Tensor([1.0]), tg.Tensor([1.0])
+    >>> optimizer = SGD([{"params": [weight], "weight_decay": 0.5}, {"params": [bias]}], lr=0.1)
+    >>> optimizer.param_groups[1]["lr"] = 0.2
+    >>> ((weight + bias) * 0.0).sum().backward()
+    >>> optimizer.step()
+    >>> weight.data, bias.data
+    (array([0.95]), array([1.]))
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float) -> None:
-        self.params = _checked_params(params)
-        # An array, so that a recorded step reads the rate anew at each run.
-        self._lr = np.array(checked("lr", lr))
-        for param in self.params:
-            param.data  # noqa: B018 - makes an array of a 0-d result that is kept as a scalar
+    elementwise = True
+    """Whether `update` may be given parameters flat; if not, each comes alone in its own shape."""
+
+    _flats: list[Flat]
+
+    def __init__(self, params: Iterable[Any], lr: float, **options: Any) -> None:
+        super().__init__(params, lr=lr, **options)
         self.state: list[State] = []
         self._lay_out()
 
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Add parameters, such as those of a layer that is no longer frozen.
+
+        Parameters
+        ----------
+        group
+            A dict with the key "params"; options that it does not have are those given to the
+            constructor.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As the constructor does.  Nothing was changed then.
+        """
+        (given,) = as_groups([group])
+        params = [*self.params, *given["params"]]
+        check_params(params)
+        added = self._group(given)
+        flats = self._flats_of(added, len(self.params))
+        # Other lists, so that a recorded step sees that it is not as it was.
+        self.params, self.param_groups = params, [*self.param_groups, added]
+        self._flats = [*self._flats, *flats]
+        self._index()
+
     def _lay_out(self) -> None:
-        """Lay the parameters of each dtype side by side, with a state as at the beginning."""
+        """Lay the parameters of each group and dtype side by side, with a state as at the start."""
+        self._flats = []
+        first = 0
+        for group in self.param_groups:
+            self._flats += self._flats_of(group, first)
+            first += len(group.params)
+        self._index()
+
+    def _flats_of(self, group: Group, first: int) -> list[Flat]:
+        """Lay the parameters of a group side by side; `first` is the position of its first."""
         members: dict[np.dtype[Any], list[int]] = {}
-        for i, param in enumerate(self.params):
+        for i, param in enumerate(group.params):
             members.setdefault(param.dtype, []).append(i)
-        self._flats = [Flat(found, self.params, self.init) for found in members.values()]
+        return [
+            Flat(
+                [first + i for i in found],
+                [group.params[i] for i in found],
+                self.init,
+                group,
+                self.elementwise,
+            )
+            for found in members.values()
+        ]
+
+    def _index(self) -> None:
+        """Gather the state from where it lies side by side, and forget what was planned."""
         states = {
             i: s for flat in self._flats for i, s in zip(flat.members, flat.states, strict=True)
         }
@@ -94,20 +156,24 @@ class Optimizer(ABC):
         self.state = [dict(state) for state in self._states]
         self._views = _arrays(self.state)
         self._plan: _Plan | None = None
-        self._bind: _Bind | None = None
+        self._binds: dict[int, _Bind] = {}
 
     @abstractmethod
-    def init(self, param: Array) -> State:
+    def init(self, param: Array, options: Options) -> State:
         """Return what to remember before the first step: new arrays, of the shape given or 0-d.
 
         Parameters
         ----------
         param
-            All parameters of a dtype, side by side in one flat array.
+            All parameters of a group and a dtype, side by side in one flat array.
+        options
+            The numbers of the group.
         """
 
     @abstractmethod
-    def update(self, param: Array, grad: Array, state: State, lr: Array) -> tuple[Array, State]:
+    def update(
+        self, param: Array, grad: Array, state: State, options: Options
+    ) -> tuple[Array, State]:
         """Compute the parameter and the state after one step.
 
         Parameters
@@ -116,9 +182,10 @@ class Optimizer(ABC):
             Flat arrays of one length and dtype: a part of a parameter, or several.
         state
             As `init` returns it, of the same length; a 0-d array holds for all elements.
-        lr
-            The learning rate, a 0-d float64; cast it, and what comes of it, to the dtype of `param`
-            where they meet, or float32 becomes float64.
+        options
+            The numbers of the group.  The learning rate, `options["lr"]`, is a 0-d float64; cast
+            it, and what comes of it, to the dtype of `param` where they meet, or float32 becomes
+            float64.
 
         Returns
         -------
@@ -126,19 +193,21 @@ class Optimizer(ABC):
             New arrays.
         """
 
-    @property
-    def lr(self) -> float:
-        """The learning rate; what is assigned holds from the next step on."""
-        return float(self._lr)
-
-    @lr.setter
-    def lr(self, value: float) -> None:
-        self._lr[...] = checked("lr", value)
-
-    def step(self) -> None:
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         """Change every parameter that a backward pass has reached; skip the others.
 
         Ctrl-C waits until all of them are changed.
+
+        Parameters
+        ----------
+        closure
+            If given, it is called first: it forgets the gradients, computes the loss, calls
+            `backward()`, and returns the loss.
+
+        Returns
+        -------
+        Tensor or None
+            What the closure has returned.
 
         Raises
         ------
@@ -147,6 +216,7 @@ class Optimizer(ABC):
         ValueError
             If the memory of one cannot be written to.  Nothing was changed then.
         """
+        loss = None if closure is None else evaluated(closure)
         reached = [i for i, param in enumerate(self.params) if param.has_grad]
         if not reached:
             raise RuntimeError(
@@ -161,21 +231,22 @@ class Optimizer(ABC):
                     "Tensor(array), which copies"
                 )
         # While a step is recorded there are stand-ins for the arrays.
-        recorded = type(self._lr) is not np.ndarray
+        recorded = type(self.param_groups[0].options["lr"]) is not np.ndarray
         runs = self._recorded_runs(reached) if recorded else self._runs(reached)
-        bind = None if recorded else self._rule()
+        numbers = [v for k, v in vars(self).items() if k[0] != "_" and v.__hash__]
         # A NaN or an overflow must not stop a step half-way, whatever np.seterr says.
         with uninterrupted(), quiet():
             for run in runs:
-                if bind is None:
-                    run.record(self.update, self._lr)
+                if recorded:
+                    run.record(self.update)
                 else:
-                    run.change(bind)
+                    run.change(self._bind(run.flat.group.options, numbers))
                 time = clock.tick()
                 for param in run.params:
                     leaf = param._node
                     assert leaf is not None  # it was reached
                     leaf.out, leaf.time = param._data, time  # graphs from before must know
+        return loss
 
     def _runs(self, reached: list[int]) -> list[Run]:
         """Return what to update in one go; planned anew when something is not as it was."""
@@ -204,17 +275,20 @@ class Optimizer(ABC):
             raise NotNowError
         return runs
 
-    def _rule(self) -> Bind:
-        """Return what binds `update` to arrays; another one when a number has changed."""
-        numbers = [v for k, v in vars(self).items() if not k.startswith("_") and v.__hash__]
-        if self._bind is None or self._bind.numbers != numbers:
-            self._bind = _Bind(self.update, self._lr, numbers)
-        return self._bind
+    def _bind(self, options: Options, numbers: list[Any]) -> Bind:
+        """Return what binds `update` to arrays; another one when a number has changed.
+
+        `numbers` are the attributes of a subclass that are no options, which it may read as well.
+        """
+        bind = self._binds.get(id(options))
+        if bind is None or bind.options != options or bind.numbers != numbers:
+            bind = _Bind(self.update, options, numbers, self.elementwise)
+            self._binds[id(options)] = bind
+        return bind
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
-        for param in self.params:
-            param.zero_grad()
+        super().zero_grad()
         # A parameter that was given another array can come back once no graph holds that.
         if self._plan is not None and self._plan.away:
             for run in self._plan.runs:
@@ -224,58 +298,15 @@ class Optimizer(ABC):
 
     # --- saving -----------------------------------------------------------------------------------
 
-    def _named_state(self) -> Iterator[tuple[str, Array]]:
-        """Yield the arrays of the state with their names, the learning rate first."""
-        yield "lr", self._lr
+    def _state_arrays(self) -> Iterator[tuple[str, Array]]:
+        """Yield the arrays of the state with their names."""
         for i, state in enumerate(self.state):
             for name, array in state.items():
                 yield f"{i}.{name}", array
 
-    def state_dict(self) -> dict[str, Array]:
-        """Copy what the next steps depend on, beside the parameters and the constructor's numbers.
-
-        Returns
-        -------
-        dict of str to ndarray
-            "lr", and the state of each parameter under its position, such as "0.velocity".
-        """
-        return {name: array.copy() for name, array in self._named_state()}
-
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` gave.
-
-        Parameters
-        ----------
-        state
-            Of an optimiser of the same kind over the same parameters in the same order.
-
-        Raises
-        ------
-        TypeError
-            If `state` is no mapping.
-        ValueError
-            If a name is missing or unexpected, an array has another shape or dtype, or the learning
-            rate is out of range.  All faults are listed, and nothing was changed.
-        """
-        if not isinstance(state, Mapping):
-            raise TypeError(f"state is {type(state).__name__}; expected a dict of names and arrays")
-        own = dict(self._named_state())
-        given = {name: np.asarray(state[name]) for name in own if name in state}
-        faults = [f"{name}: missing" for name in own if name not in given]
-        faults += [f"{name}: unexpected" for name in state if name not in own]
-        faults += [
-            f"{name}: {array.dtype} {array.shape}, expected {own[name].dtype} {own[name].shape}"
-            for name, array in given.items()
-            if (array.dtype, array.shape) != (own[name].dtype, own[name].shape)
-        ]
-        if faults:
-            raise ValueError(
-                f"the state does not fit this {type(self).__name__}, and nothing was changed:\n  "
-                + "\n  ".join(faults)
-            )
-        checked("lr", float(given["lr"]))
-        for name, array in own.items():
-            array[...] = given[name]
+        """Continue from what `state_dict` gave; see `BaseOptimizer`."""
+        super().load_state_dict(state)
         self._regroup()
 
     def _take_state(self, states: Sequence[State]) -> None:
@@ -297,7 +328,7 @@ class Optimizer(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what lies side by side: copies of views are arrays of their own."""
-        laid_out = ("_bind", "_flats", "_states", "_views", "_plan")
+        laid_out = ("_binds", "_flats", "_states", "_views", "_plan")
         return {name: value for name, value in vars(self).items() if name not in laid_out}
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
@@ -346,82 +377,33 @@ def _same(found: Sequence[Any], known: Sequence[Any]) -> bool:
 class _Bind:
     """Binds the rule of an optimiser to arrays; planned once for each size."""
 
-    def __init__(self, rule: Any, lr: Array, numbers: list[Any]) -> None:
+    def __init__(
+        self, update: Any, options: Options, numbers: list[Any], elementwise: bool
+    ) -> None:
+        self.options = dict(options)
         self.numbers = numbers
-        self._rule = rule
-        self._lr = lr
+        self._update = update
+        self._elementwise = elementwise
         self._plans: dict[Any, PlannedUpdate] = {}
 
     def __call__(self, values: Array, grad: Array, state: State) -> Callable[[], object]:
         """Return the update over these arrays."""
-        if not values.size:
+        if not values.size or not self._elementwise:
             return functools.partial(self._plainly, values, grad, state)
         key = values.size, values.dtype
+        lr = self.options["lr"]
         if key not in self._plans:
-            self._plans[key] = PlannedUpdate(self._rule, values, grad, state, self._lr)
-        return self._plans[key].bind(values, grad, state, self._lr)
+            self._plans[key] = PlannedUpdate(self._rule, values, grad, state, lr)
+        return self._plans[key].bind(values, grad, state, lr)
+
+    def _rule(self, values: Array, grad: Array, state: State, lr: Array) -> tuple[Array, State]:
+        """Compute new values and state; the rate comes apart, since it is read at each run."""
+        found: tuple[Array, State] = self._update(values, grad, state, self.options | {"lr": lr})
+        return found
 
     def _plainly(self, values: Array, grad: Array, state: State) -> None:
-        """Update nothing but the counts."""
-        _, new = self._rule(values, grad, state, self._lr)
+        """Update the arrays without a plan."""
+        new, new_state = self._update(values, grad, state, self.options)
+        values[...] = new
         for name, array in state.items():
-            array[...] = new[name]
-
-
-def checked(name: str, value: float, below: float = math.inf) -> float:
-    """Return a number from 0 to `below`, itself excluded, or raise naming it.
-
-    Raises
-    ------
-    TypeError
-        If it is no number.
-    ValueError
-        If it is out of range.
-    """
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}; expected a number") from None
-    if not 0 <= number < below:
-        limit = "a finite number >= 0" if below == math.inf else f"a number >= 0 and < {below:g}"
-        raise ValueError(f"{name} is {value!r}; expected {limit}")
-    return number
-
-
-def _checked_params(params: Iterable[Tensor]) -> list[Tensor]:
-    """Return the parameters as a list, after checking each."""
-    if hasattr(params, "parameters"):
-        raise TypeError(
-            f"params is a {type(params).__name__}; give its parameters: model.parameters()"
-        )
-    if isinstance(params, (Tensor, Mapping, set, frozenset)) or not isinstance(params, Iterable):
-        raise TypeError(
-            f"params is a {type(params).__name__}; expected a list or a generator of Tensors, "
-            "in a fixed order"
-        )
-    found = list(params)
-    if not found:
-        raise ValueError("params is empty (a generator gives its items only once)")
-    places: dict[int, int] = {}
-    for i, param in enumerate(found):
-        _check_param(i, param)
-        if id(param) in places:
-            raise ValueError(
-                f"params {places[id(param)]} and {i} are the same Tensor, which would be changed "
-                "twice in a step: give it once"
-            )
-        places[id(param)] = i
-    return found
-
-
-def _check_param(i: int, param: Any) -> None:
-    """Raise a TypeError unless this is a leaf of floats."""
-    if not isinstance(param, Tensor):
-        raise TypeError(f"params holds a {type(param).__name__} at {i}; expected a Tensor")
-    if not param.is_leaf:
-        raise TypeError(
-            f"params holds a result (of {param.grad_fn}) at {i}, which changes with what it was "
-            "computed from: give the leaves, such as Tensor(x.data)"
-        )
-    if param.dtype.kind != "f":
-        raise TypeError(f"params holds a tensor of {param.dtype} at {i}; expected floats")
+            array[...] = new_state[name]

@@ -5,14 +5,17 @@ Floor: optim.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from .._typing import Array
 from ..tensor import Tensor
+from .averages import settled
 from .flat import State
-from .optimizer import Optimizer, checked
+from .groups import Option, Options, flag, fraction, number
+from .optimizer import Optimizer
 
 
 class SGD(Optimizer):
@@ -62,32 +65,41 @@ class SGD(Optimizer):
     2.4
     """
 
+    momentum = Option(fraction, remembered=True)
+    nesterov = Option(flag)
+    weight_decay = Option(number)
+
     def __init__(
         self,
-        params: Iterable[Tensor],
+        params: Iterable[Any],
         lr: float,
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        self.momentum = checked("momentum", momentum, below=1)
-        self.nesterov = nesterov
-        self.weight_decay = checked("weight_decay", weight_decay)
-        if nesterov and not momentum:
+        super().__init__(
+            params, lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay
+        )
+
+    @staticmethod
+    def check(options: Mapping[str, Any], params: list[Tensor]) -> None:  # noqa: ARG004
+        """Refuse Nesterov's without momentum."""
+        if options["nesterov"] and not options["momentum"]:
             raise ValueError("nesterov=True needs a momentum, such as momentum=0.9; it is 0")
-        super().__init__(params, lr)
 
-    def init(self, param: Array) -> State:
+    def init(self, param: Array, options: Options) -> State:
         """Return the velocity v = 0; nothing without momentum."""
-        return {"velocity": np.zeros_like(param, order="C")} if self.momentum else {}
+        return {"velocity": np.zeros_like(param, order="C")} if options["momentum"] else {}
 
-    def update(self, param: Array, grad: Array, state: State, lr: Array) -> tuple[Array, State]:
+    def update(
+        self, param: Array, grad: Array, state: State, options: Options
+    ) -> tuple[Array, State]:
         """Compute one step; for the equation see the class."""
-        rate = lr.astype(param.dtype)
-        if self.weight_decay:
-            grad = grad + self.weight_decay * param
-        if not self.momentum:
+        rate, momentum = options["lr"].astype(param.dtype), options["momentum"]
+        if options["weight_decay"]:
+            grad = grad + options["weight_decay"] * param
+        if not momentum:
             return param - rate * grad, state
-        velocity = self.momentum * state["velocity"] + grad
-        direction = grad + self.momentum * velocity if self.nesterov else velocity
+        velocity = settled(momentum * state["velocity"] + grad)
+        direction = grad + momentum * velocity if options["nesterov"] else velocity
         return param - rate * direction, {"velocity": velocity}

@@ -1,0 +1,69 @@
+"""Dead units: what an optimiser remembers of them fades, and must not become slow."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from .driver import PeerError, Process, Settings, progress
+from .registry import PEERS
+from .table import Report, Table, number, verdict
+from .workloads import WORKLOADS
+
+ROWS = ("denormals",)
+# The name of a row, the class, and its options.
+OPTIMISERS: Sequence[tuple[str, str, Mapping[str, Any]]] = (
+    ("SGD with momentum", "SGD", {"lr": 0.01, "momentum": 0.9}),
+    ("Adam", "Adam", {}),
+    ("RMSprop with momentum", "RMSprop", {"lr": 1e-3, "momentum": 0.9}),
+    ("Adadelta", "Adadelta", {}),
+    ("NAdam", "NAdam", {}),
+    ("Lion", "Lion", {"betas": (0.9, 0.9)}),
+)
+# Rounds differ by as much on a machine that does something else besides.
+TARGET = 1.1
+
+
+def measured(settings: Settings, rows: Sequence[str]) -> Report:  # noqa: ARG001 - there is one row
+    """Return the table of this group, and what went wrong."""
+    lines, faults = [], []
+    for name, kind, options in OPTIMISERS if settings.asks_for(PEERS["tensorgrad"]) else ():
+        progress(f"denormals: {name}")
+        try:
+            lines.append(line(name, *timed(kind, options, settings)))
+        except PeerError as error:
+            faults.append(f"denormals, {name}: {str(error).splitlines()[-1]}")
+    title = (
+        f"Training step of the digits network after {settings.fading:,} steps, in nearly all of "
+        "which half of the first layer was dead: microseconds"
+    )
+    heading = ("", "all units alive", "half of them dead", "ratio", "target", "")
+    return Report([Table("denormals", title, heading, lines, words=(0, 5))], faults)
+
+
+def timed(
+    kind: str, options: Mapping[str, Any], settings: Settings
+) -> tuple[list[float], list[float]]:
+    """Train two networks, one with dead units; return the seconds of their steps, in turn."""
+    digits = asdict(next(workload for workload in WORKLOADS if workload.name == "digits"))
+    with contextlib.ExitStack() as stack:
+        pair = [stack.enter_context(Process(PEERS["tensorgrad"])) for _ in range(2)]
+        for process, dead in zip(pair, (False, True), strict=True):
+            process.ready()
+            case = {"workload": digits, "kind": kind, "numbers": dict(options), "dead": dead}
+            process.load("fading", case)
+            process.value(settings.fading)
+        steps = max(settings.least, int(settings.seconds / pair[0].time(settings.least, 0)))
+        rounds = [[process.time(steps, 0) for process in pair] for _ in range(settings.rounds)]
+    alive, dead_too = zip(*rounds, strict=True)
+    return list(alive), list(dead_too)
+
+
+def line(name: str, alive: Sequence[float], dead: Sequence[float]) -> list[str]:
+    """Write one row; the ratio is that within a round, the median of all."""
+    ratio = statistics.median(y / x for x, y in zip(alive, dead, strict=True))
+    times = [number(min(times) * 1e6) for times in (alive, dead)]
+    return [name, *times, number(ratio), number(TARGET), verdict(ratio, TARGET)]

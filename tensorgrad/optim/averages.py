@@ -1,0 +1,31 @@
+"""Averages: what optimisers remember of past gradients, and let fade.
+
+Floor: optim.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from .._typing import Array
+
+_LARGE: Final = {np.dtype(np.float32): 2.0**-87, np.dtype(np.float64): 2.0**-848}
+"""Far below what matters beside ε, far above denormal numbers: 6e-27 and 5e-256."""
+
+
+def average(old: Array, new: Array, share: float) -> Array:
+    """Return a running mean: `share` of the old one, the rest of the new value."""
+    return settled(share * old + (1 - share) * new)
+
+
+def settled(x: Array) -> Array:
+    """Round numbers next to zero to zero: those below 4e-34, in float64 below 6e-272.
+
+    The memory of a unit that is dead, whose gradient is 0, shrinks by a factor at each step until
+    its numbers are denormal, and these it does not leave: nine tenths of the smallest four are
+    rounded to themselves.  Processors are slower on them, some by a factor of a hundred.
+    """
+    large = _LARGE.get(x.dtype)
+    return x if large is None else (x + large) - large
