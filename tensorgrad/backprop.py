@@ -1,8 +1,8 @@
 """The reverse pass: cotangents from a root down to the leaves.
 
-Floor: above `op` and `graph`.  Knows no particular op and does not name Tensor: to differentiate
-the pass itself, the caller hands in `lift`, which turns a node into a Tensor, and the same rules
-then record what they do.
+Floor: above `op`, `graph` and `hooks`.  Knows no particular op and does not name Tensor: to
+differentiate the pass itself, the caller hands in `lift`, which turns a node into a Tensor, and the
+same rules then record what they do.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .graph import Leaf, Node, Watcher, clock, last_write, topological_order, watchers
+from .hooks import Hooked, at_leaves, hooks
 from .op import Op, Rule, conjugate, unbroadcast, zeros
 from .quiet import quiet
 
@@ -90,9 +91,11 @@ def backpropagate(
     watching = [watcher for watcher in watchers() if watcher.careful]
     with quiet():
         seed = conjugate(seed)
-        grads = run.plain({root: seed}) if not watching else {}
+        grads = run.plain(_start(root, seed)) if not watching else {}
         if watching or any(_has_nan(lower(g)) for g in grads.values()):
-            grads = finish(run.careful({root: seed}, watching))
+            grads = finish(run.careful(_start(root, seed), watching))
+        if hooks.nodes:
+            grads = at_leaves(grads)
         return {node: conjugate(g) for node, g in grads.items()}
 
 
@@ -116,14 +119,19 @@ def walk(root: Node, seed: Any) -> Walk:
     """
     run = _Pass(topological_order(root), None, None, None, lambda g: g)
     watching = [watcher for watcher in watchers() if watcher.careful]
-    steps = run.careful({root: conjugate(seed)}, watching, shown=True)
+    steps = run.careful(_start(root, conjugate(seed)), watching, shown=True)
     while True:
         try:
             with quiet():  # but not while the caller looks at a step
                 step = next(steps)
         except StopIteration as stop:
-            return {node: conjugate(g) for node, g in stop.value.items()}
+            return {node: conjugate(g) for node, g in at_leaves(stop.value).items()}
         yield step
+
+
+def _start(root: Node, seed: Any) -> Gradients:
+    """Return the cotangents that a pass starts from."""
+    return Hooked({root: seed}) if hooks.nodes else {root: seed}
 
 
 def one_step(node: Node, g: Any) -> list[tuple[int, Any]]:

@@ -26,6 +26,7 @@ from .backprop import (
     backpropagate,
 )
 from .graph import Node, topological_order, watchers
+from .hooks import hooks
 from .op import Op, zeros
 from .ops import fused, index, join, normalise, products, shape
 from .quiet import quiet
@@ -76,12 +77,12 @@ def rows(
         identity = np.eye(stop - start, size, start, dtype=root.dtype)
         seeds = constant(identity.reshape(stop - start, *root.shape))
         results: list[Any] = []
-        if not watchers():
+        if not watchers() and not hooks.nodes:
             with quiet():
                 grads = _Pass(stop - start, useful, lift).walk(order, {root: seeds}, wanted)
             results = _found(grads, wanted, seeds, stop - start)
         if not results or any(_has_nan(lower(g)) for g in results):
-            # Who watches sees the usual pass, and the strong zero (rule 7) is the work of that.
+            # Who watches, and a hook, sees the usual pass; the strong zero (rule 7) is its work.
             passes = [
                 _found(backpropagate(root, seed, set(wanted), lift, lower), wanted, seed)
                 for seed in seeds

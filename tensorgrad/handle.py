@@ -1,11 +1,12 @@
 """Handle: what a Tensor holds (data, gradient, label, its node), without any operation.
 
-Floor: above `graph`.  `tensor` adds the operations.
+Floor: above `graph` and `hooks`.  `tensor` adds the operations.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any, Final, Self
 from weakref import ref
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from ._typing import Array, ArrayLike, DTypeLike, Shape
 from .graph import Leaf, Node, clock, is_grad_enabled, last_write, watchers
+from .hooks import RemovableHandle, hooks
 
 NUMBER_KINDS: Final = "biufc"
 
@@ -281,6 +283,48 @@ class Handle:
             raise ValueError("this tensor does not record, so it will have no gradient to retain")
         self._node.keeps_grad = True
         return self
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
+        """Call a function with the gradient of this tensor, in each backward pass.
+
+        Parameters
+        ----------
+        hook
+            `hook(gradient)` is called when the gradient is complete: once in a pass, of a leaf with
+            what the pass is about to add to `grad`.  It may return another gradient, of this shape,
+            to go on with, or None.  It is shown an array that cannot be written to, and a Tensor in
+            a pass that is recorded itself (`create_graph=True`).  Where a gradient holds NaN, the
+            pass runs again with the strong zero, and so do the hooks on results.
+
+        Returns
+        -------
+        RemovableHandle
+            `remove()` takes the hook away.
+
+        Raises
+        ------
+        TypeError
+            If `hook` is no function; in the pass, if it returns no array.
+        ValueError
+            If this tensor does not record; in the pass, if another shape is returned.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tensorgrad as tg
+        >>> x = tg.Tensor([1.0, 2.0])
+        >>> y = x * x
+        >>> handle = y.register_hook(lambda g: np.clip(g, -1, 1))
+        >>> (5 * y).sum().backward()
+        >>> x.grad
+        array([2., 4.])
+        """
+        if not callable(hook):
+            raise TypeError(f"the hook is {hook!r}; expected a function of the gradient")
+        if self._node is None:
+            raise ValueError("this tensor does not record, so no gradient of it will reach a hook")
+
+        return hooks.add(self._node, lambda g: in_place_of(g, hook(g)))
 
     # --- place in the graph -----------------------------------------------------------------------
 
@@ -553,3 +597,15 @@ def _restored(kind: type[Handle], data: Any, records: bool, label: str) -> Handl
     handle.label = label
     handle.requires_grad = records
     return handle
+
+
+def in_place_of(g: Any, found: ArrayLike | None) -> Any:
+    """Return what a hook gives in place of a gradient as rules go on with it: like `g`."""
+    if found is None or (isinstance(g, Handle) and isinstance(found, Handle)):
+        return found
+    array = to_array(found, "what a hook has returned")
+    if not isinstance(g, Handle):
+        return array
+    constant = object.__new__(type(g))
+    constant._data, constant._node = array, None
+    return constant

@@ -21,6 +21,7 @@ import op_cases_indexing
 import op_cases_linalg
 import op_cases_order
 import op_cases_shapes
+import op_cases_standardise
 import op_cases_statistics
 import op_cases_ufuncs
 import tensorgrad as tg
@@ -453,6 +454,7 @@ CASES = [
     *op_cases_linalg.CASES,
     *op_cases_order.CASES,
     *op_cases_shapes.CASES,
+    *op_cases_standardise.CASES,
     *op_cases_statistics.CASES,
     *op_cases_ufuncs.CASES,
 ]

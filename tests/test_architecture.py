@@ -28,6 +28,7 @@ FLOORS = (
     {"_typing"},
     {"random", "op", "trees", "interrupts", "quiet"},
     {"graph"},
+    {"hooks"},
     {"ops", "backprop"},
     {"batched"},
     {"handle"},

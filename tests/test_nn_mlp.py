@@ -1,9 +1,7 @@
-"""MLP and initial values, against NumPy."""
+"""MLP, against NumPy."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,6 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.nn import init
 
 # --- MLP ------------------------------------------------------------------------------------------
 
@@ -129,94 +126,3 @@ def test_signals_and_gradients_keep_their_size_through_a_deep_mlp(activation: An
     out.backward(np.random.default_rng(1).normal(size=out.shape))
     assert 0.1 < out.data.std() < 3
     assert 0.1 < x.grad.std() < 3
-
-
-# --- init -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("call", "low", "high", "std"),
-    [
-        (lambda t: init.uniform_(t, -1, 3, rng=0), -1, 3, 4 / math.sqrt(12)),
-        (lambda t: init.normal_(t, 0, 2, rng=0), -np.inf, np.inf, 2),
-        (lambda t: init.xavier_uniform_(t, 2.0, rng=0), -0.2, 0.2, 0.2 / math.sqrt(3)),
-        (lambda t: init.xavier_normal_(t, rng=0), -np.inf, np.inf, math.sqrt(2 / 600)),
-        (lambda t: init.kaiming_uniform_(t, rng=0), -math.sqrt(6 / 400), math.sqrt(6 / 400),
-         math.sqrt(2 / 400)),
-        (lambda t: init.kaiming_uniform_(t, 1.0, "fan_out", rng=0), -math.sqrt(3 / 200),
-         math.sqrt(3 / 200), math.sqrt(1 / 200)),
-        (lambda t: init.kaiming_normal_(t, nonlinearity="tanh", rng=0), -np.inf, np.inf,
-         5 / 3 / 20),
-        (lambda t: init.kaiming_normal_(t, mode="fan_out", nonlinearity="linear", rng=0), -np.inf,
-         np.inf, 1 / math.sqrt(200)),
-    ],
-    ids=[
-        "uniform", "normal", "xavier_uniform", "xavier_normal", "kaiming_uniform",
-        "kaiming_uniform_fan_out", "kaiming_normal_tanh", "kaiming_normal_linear",
-    ],
-)  # fmt: skip
-def test_random_values_have_their_bounds_and_spread(
-    call: Callable[[tg.Tensor], tg.Tensor], low: float, high: float, std: float
-) -> None:
-    weight = tg.Tensor(np.zeros((200, 400), np.float32))
-    assert call(weight) is weight
-    assert weight.dtype == np.float32
-    assert weight.requires_grad
-    values = weight.data.astype(float)
-    assert low <= values.min()
-    assert values.max() <= high
-    assert abs(values.std() / std - 1) < 0.02
-    first = values.copy()
-    np.testing.assert_array_equal(call(weight).data, first)
-
-
-def test_fans_count_the_kernel() -> None:
-    weight = init.kaiming_uniform_(tg.Tensor(np.zeros((20, 10, 5, 5))), rng=0)
-    assert abs(weight.data.std() / math.sqrt(2 / 250) - 1) < 0.05
-    weight = init.xavier_uniform_(weight, rng=0)
-    assert abs(weight.data.std() / math.sqrt(2 / 750) - 1) < 0.05
-
-
-def test_constants() -> None:
-    weight = tg.Tensor([[1.0, 2.0]])
-    assert init.zeros_(weight).tolist() == [[0.0, 0.0]]
-    assert init.ones_(weight).tolist() == [[1.0, 1.0]]
-    assert init.constant_(weight, -2.5).tolist() == [[-2.5, -2.5]]
-    assert init.constant_(tg.Value(1.0), 3.0).data == 3.0
-
-
-def test_initial_values_are_a_write_that_a_recorded_graph_notices() -> None:
-    """Case 62b."""
-    weight = tg.Tensor([2.0])
-    loss = (weight * weight).sum()
-    init.ones_(weight)
-    with pytest.raises(RuntimeError, match="changed since"):
-        loss.backward()
-
-
-def test_initial_values_go_into_frozen_parameters() -> None:
-    weight = tg.Tensor([1.0, 2.0]).requires_grad_(False)
-    assert init.uniform_(weight, 5, 6, rng=0).data.min() >= 5
-    assert not weight.requires_grad
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda: init.uniform_(tg.Tensor([1.0]), 2, 1), ValueError, "a = 2 to b = 1"),
-        (lambda: init.normal_(tg.Tensor([1.0]), 0, -1), ValueError, "std is -1"),
-        (lambda: init.zeros_(np.ones(2)), TypeError, "the parameter is ndarray; expected a Tensor"),
-        (lambda: init.uniform_(tg.Tensor([1])), TypeError, "the parameter is int64"),
-        (lambda: init.ones_(tg.Tensor([1.0]) * 2), ValueError, "result of multiply"),
-        (lambda: init.xavier_normal_(tg.Tensor([1.0])), ValueError, r"shape \(1,\) has no fan"),
-        (lambda: init.kaiming_normal_(tg.Tensor(1.0)), ValueError, r"shape \(\) has no fan"),
-        (lambda: init.kaiming_uniform_(tg.Tensor([[1.0]]), mode="in"), ValueError, "mode is 'in'"),
-        (lambda: init.kaiming_uniform_(tg.Tensor([[1.0]]), nonlinearity="selu"), ValueError,
-         "nonlinearity is 'selu'; expected one of 'linear', 'sigmoid', 'tanh'"),
-    ],
-)  # fmt: skip
-def test_initial_values_check_their_arguments(
-    call: Callable[[], Any], error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        call()

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..handle import NUMBER_KINDS, Handle
+from ..hooks import hooks
 from .errors import CompileError
 
 _LIMIT = 100_000
@@ -119,9 +120,11 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
             continue
         seen[id(item)] = item
         if hasattr(type(item), "named_parameters"):
-            names = _parameter_names(item) | names
+            names = _names_in(item) | names
         if isinstance(item, Handle):
             reach.tensors.append((item, label))
+            leaf = item._leaf()
+            stack += [(hook.function, "", None) for hook in hooks.of(leaf)] if leaf else []
         elif isinstance(item, np.random.Generator):
             reach.generators.append(item)
         else:
@@ -134,7 +137,9 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
                 reach.spots += _numbers(item)
             else:
                 reach.spots += _watched(item)
+    reach.spots.append(Spot("attribute", hooks, "leaves", hooks.leaves))
     reach.tensors = [(tensor, names.get(id(tensor), label)) for tensor, label in reach.tensors]
+    reach.arrays = [(spot, names.get(id(spot.found), label)) for spot, label in reach.arrays]
     return reach
 
 
@@ -181,11 +186,15 @@ def _numbers(item: Any) -> list[Spot]:
         return [Spot("items", item, None, list(item))] if isinstance(item, list) else []
     values = item if isinstance(item, dict) else getattr(item, "__dict__", {})
     found = _all_or_each(values, _NUMBERS)
-    if hasattr(type(item), "named_parameters") and "training" not in values:
+    if not hasattr(type(item), "named_parameters"):
+        return found
+    every = [spot.read for spot in found] == ["values"]
+    if "training" not in values:
         # Once for a class, where the modules' own attributes are watched all.
-        every = [spot.read for spot in found] == ["values"]
         holder = type(item) if every and isinstance(type(item).training, bool) else item
         found.append(Spot("attribute", holder, "training", item.training))
+    if not every and hasattr(item, "_hooks"):  # else the first hook is another attribute
+        found.append(Spot("attribute", item, "_hooks", item._hooks))
     return found
 
 
@@ -220,10 +229,11 @@ def _holds_parts(items: Iterable[Any]) -> bool:
     )
 
 
-def _parameter_names(module: Any) -> dict[int, str]:
-    """Return what a module calls its parameters."""
+def _names_in(module: Any) -> dict[int, str]:
+    """Return what a module calls its parameters and buffers."""
     with contextlib.suppress(TypeError, ValueError):  # a module that has two of one name
-        return {id(parameter): name for name, parameter in module.named_parameters()}
+        found = [*module.named_parameters(), *getattr(module, "named_buffers", list)()]
+        return {id(item): name for name, item in found}
     return {}
 
 

@@ -15,7 +15,8 @@ Examples
 
 from . import functional, init, utils
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from .layers import Dropout, Flatten, Linear, Sequential
+from .containers import ModuleDict, ModuleList, Sequential
+from .layers import Dropout, Flatten, Identity, Linear
 from .losses import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
@@ -27,18 +28,28 @@ from .losses import (
 )
 from .mlp import MLP
 from .module import Module
+from .normalisation import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from .summaries import summary
 
 __all__ = [
+    "GELU",
+    "MLP",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
-    "GELU",
+    "GroupNorm",
+    "Identity",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
-    "MLP",
     "MSELoss",
     "Module",
+    "ModuleDict",
+    "ModuleList",
+    "RMSNorm",
     "ReLU",
     "Sequential",
     "SiLU",
@@ -52,5 +63,6 @@ __all__ = [
     "hinge_loss",
     "init",
     "mse_loss",
+    "summary",
     "utils",
 ]

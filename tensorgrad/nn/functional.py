@@ -22,18 +22,23 @@ from ..numpy_api import (
 )
 from .layers import dropout, linear
 from .losses import binary_cross_entropy_with_logits, cross_entropy, hinge_loss, mse_loss
+from .normalisation import batch_norm, group_norm, layer_norm, rms_norm
 
 __all__ = [
+    "batch_norm",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "dropout",
     "gelu",
+    "group_norm",
     "hinge_loss",
+    "layer_norm",
     "leaky_relu",
     "linear",
     "log_softmax",
     "mse_loss",
     "relu",
+    "rms_norm",
     "sigmoid",
     "silu",
     "softmax",

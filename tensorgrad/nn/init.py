@@ -25,6 +25,8 @@ __all__ = [
     "kaiming_uniform_",
     "normal_",
     "ones_",
+    "orthogonal_",
+    "trunc_normal_",
     "uniform_",
     "xavier_normal_",
     "xavier_uniform_",
@@ -107,6 +109,110 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: SeedLik
     if not std >= 0:
         raise ValueError(f"std is {std}; expected 0 or more")
     return _write(tensor, as_generator(rng).normal(mean, std, tensor.shape))
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    *,
+    rng: SeedLike = None,
+) -> Tensor:
+    """Draw from the normal distribution within [a, b], for any such interval.
+
+    By rejection: a uniform number x is kept with the probability `exp((p² - x²) / 2)`, where p is
+    the likeliest point of the interval.  Its ends are cut where less than 1e-17 of that is left.
+
+    Parameters
+    ----------
+    tensor, rng
+        As for `uniform_`.
+    mean, std
+        Mean and standard deviation before the ends are cut off.
+    a, b
+        The interval, not in units of `std`.
+
+    Returns
+    -------
+    Tensor
+        `tensor` itself.
+
+    Raises
+    ------
+    ValueError
+        If `std` is not positive, or `a` not below `b`.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> weight = trunc_normal_(tg.Tensor([0.0] * 100), std=0.02, a=-0.04, b=0.04, rng=0)
+    >>> bool(abs(weight.data).max() <= 0.04)
+    True
+    """
+    _check(tensor)
+    if not 0 < std < math.inf:
+        raise ValueError(f"std is {std}; expected a positive number")
+    if not a < b:
+        raise ValueError(f"the interval goes from a = {a} to b = {b}; expected a < b")
+    low, high = (a - mean) / std, (b - mean) / std
+    peak = min(max(0.0, low), high)
+    reach = math.sqrt(peak * peak + 80.0)
+    low, high = max(low, -reach), min(high, reach)
+    generator, drawn = as_generator(rng), np.empty(tensor.size)
+    left = np.arange(tensor.size)
+    while left.size:
+        x = generator.uniform(low, high, left.size)
+        kept = generator.random(left.size) <= np.exp(0.5 * (peak - x) * (peak + x))
+        drawn[left[kept]] = x[kept]
+        left = left[~kept]
+    return _write(tensor, np.clip(mean + std * drawn, a, b).reshape(tensor.shape))
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, *, rng: SeedLike = None) -> Tensor:
+    """Draw a matrix with orthogonal rows or columns, whichever are fewer, of length `gain`.
+
+    Signals keep their size through any number of linear layers: Saxe, McClelland and Ganguli,
+    "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks" (2014).
+    All such matrices are equally likely: Mezzadri, "How to generate random matrices from the
+    classical compact groups" (2007).
+
+    Parameters
+    ----------
+    tensor
+        A weight of at least two axes, (out, in, ...), taken as a matrix of `out` rows.
+    gain
+        A factor.
+    rng
+        The generator to draw from.
+
+    Returns
+    -------
+    Tensor
+        `tensor` itself.
+
+    Raises
+    ------
+    ValueError
+        If `tensor` has fewer than two axes.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> weight = orthogonal_(tg.Tensor([[0.0] * 5] * 3), rng=0)
+    >>> (weight.data @ weight.data.T).round(6) + 0.0
+    array([[1., 0., 0.],
+           [0., 1., 0.],
+           [0., 0., 1.]])
+    """
+    _fans(tensor)
+    rows = tensor.shape[0]
+    columns = math.prod(tensor.shape[1:])
+    normal = as_generator(rng).normal(size=(max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(normal)
+    q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)  # or the signs would not be random
+    return _write(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
 
 
 def constant_(tensor: Tensor, value: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""Layers: linear maps, dropout, flattening, and modules in a row.
+"""Layers: linear maps, dropout, flattening.
 
 Floor: nn.  May import `creation`, `numpy_api` and the floors below them.  A new layer is a Module
 that checks its input's shape before it computes, and casts it to the dtype of its parameters.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
@@ -225,6 +224,10 @@ class Linear(Module):
         """
         return _linear(x, self.weight, self.bias, self)
 
+    def multiply_adds(self, inputs: tuple[Any, ...], output: Any) -> int:  # noqa: ARG002
+        """Count `in_features` for each number of the result."""
+        return int(output.size) * self.in_features
+
     def extra_repr(self) -> str:
         """Return the numbers of features."""
         without = ", bias=False" if self.bias is None else ""
@@ -315,77 +318,15 @@ class Flatten(Module):
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
-class Sequential(Module):
-    """Modules in a row, each applied to the result of the one before.
-
-    Parameters
-    ----------
-    *layers
-        Modules, or other callables of one argument, such as `tensorgrad.tanh`.
-
-    Attributes
-    ----------
-    layers : list
-        What was given, in order.  The parameters are called "0.weight" and so on, as in PyTorch.
-
-    Raises
-    ------
-    TypeError
-        If one is not callable.
+class Identity(Module):
+    """What is given, unchanged; to stand where a layer could.
 
     Examples
     --------
-    >>> import numpy as np, tensorgrad as tg
-    >>> model = Sequential(Linear(3, 4), tg.tanh, Linear(4, 2))
-    >>> model(np.ones((5, 3))).shape
-    (5, 2)
-    >>> len(model), model[0]
-    (3, Linear(in_features=3, out_features=4), 16 parameters)
+    >>> Identity()(3.0)
+    3.0
     """
 
-    def __init__(self, *layers: Callable[[Any], Any]) -> None:
-        for position, layer in enumerate(layers):
-            if not callable(layer):
-                raise TypeError(
-                    f"layer {position} is {layer!r}; expected a Module or a function. Several "
-                    "layers are given one by one: Sequential(*layers)"
-                )
-            if isinstance(layer, type):
-                raise TypeError(
-                    f"layer {position} is the class {layer.__name__}; expected an instance: "
-                    f"{layer.__name__}()"
-                )
-        self.layers = list(layers)
-
     def forward(self, x: Any) -> Any:
-        """Apply all layers."""
-        for layer in self.layers:
-            x = layer(x)
+        """Return `x` itself."""
         return x
-
-    def __len__(self) -> int:
-        """Return the number of layers."""
-        return len(self.layers)
-
-    def __iter__(self) -> Iterator[Callable[[Any], Any]]:
-        """Iterate over the layers."""
-        return iter(self.layers)
-
-    @overload
-    def __getitem__(self, index: int) -> Callable[[Any], Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequential: ...
-    def __getitem__(self, index: int | slice) -> Callable[[Any], Any]:
-        """Return a layer, or for a slice a Sequential of the same layers."""
-        if isinstance(index, slice):
-            return Sequential(*self.layers[index])
-        return self.layers[index]
-
-    def _members(self) -> Iterable[tuple[Any, Any]]:
-        """Give the layers by number, without the name of their list."""
-        yield from enumerate(self.layers)
-        yield from ((name, value) for name, value in vars(self).items() if name != "layers")
-
-    def extra_repr(self) -> str:
-        """Return the names of the layers, functions included."""
-        return ", ".join(getattr(layer, "__name__", type(layer).__name__) for layer in self.layers)

@@ -1,19 +1,22 @@
-"""Module: what holds parameters, finds them, saves and loads them.
+"""Module: what holds parameters and buffers, and finds them.
 
-Floor: nn.  May import `tensor` and the floors below it.  A new kind of container that parameters
-are found in is a line in `_below`, and its class in `_walk`.
+Floor: nn.  May import `hooks` and `state` beside it, `tensor` and the floors below it.  A new kind
+of container that parameters are found in is a line in `_below`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 
 from .._typing import Array, ArrayLike
 from ..handle import to_array
+from ..hooks import RemovableHandle
 from ..tensor import Tensor
+from . import hooks
+from .state import Buffer, LoadResult, Slot, load
 
 
 class Module:
@@ -23,8 +26,8 @@ class Module:
     be registered, and `super().__init__()` need not be called: parameters are found by looking at
     the attributes, in the order in which they were assigned, and through lists, tuples, dicts and
     other modules.  Every tensor of floats that is a leaf is a parameter, frozen or not; what
-    two places share is one parameter, under its first name.  A NumPy array is a constant: it is
-    neither trained nor saved.
+    two places share is one parameter, under its first name.  A NumPy array is a constant, which is
+    neither trained nor saved, or a buffer, which is saved: see `register_buffer`.
 
     Attributes
     ----------
@@ -48,6 +51,9 @@ class Module:
     """
 
     training: bool = True
+    _buffers: tuple[str, ...] = ()
+    """The attributes that are buffers."""
+    _hooks: tuple[hooks.ModuleHook, ...] = ()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the module's result; a subclass defines it, with any signature.
@@ -60,8 +66,31 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward method: define one")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call `forward`."""
+        """Call `forward`, between the hooks if there are some."""
+        if self._hooks:
+            return hooks.called(self, args, kwargs)
         return self.forward(*args, **kwargs)
+
+    def multiply_adds(self, inputs: tuple[Any, ...], output: Any) -> int:  # noqa: ARG002
+        """Count the multiplications, each with its addition, of one call; for `summary`.
+
+        Without those of modules inside, which count their own.  A layer of products overrides this,
+        a convolution with `output.size * self.weight[0].size`; what is done once per element does
+        not count.
+
+        Parameters
+        ----------
+        inputs
+            The positional arguments of the call.
+        output
+            Its result.
+
+        Returns
+        -------
+        int
+            0, unless a layer says otherwise.
+        """
+        return 0
 
     # --- what there is ----------------------------------------------------------------------------
 
@@ -80,23 +109,81 @@ class Module:
         TypeError
             If a tensor that records is complex, which no optimiser takes.
         """
-        found = [(name, item) for name, item in _walk(self) if _is_parameter(name, item)]
-        if len(dict(found)) < len(found):
-            names = [name for name, _ in found]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(
-                f"two parameters of {type(self).__name__} are both called {twice!r}: rename an "
-                "attribute or a key"
-            )
-        return found
+        return [(name, slot) for name, slot in self._slots().items() if isinstance(slot, Tensor)]
 
     def parameters(self) -> list[Tensor]:
         """List the parameters, frozen ones included; see `named_parameters`."""
         return [parameter for _, parameter in self.named_parameters()]
 
+    def named_buffers(self) -> list[tuple[str, Any]]:
+        """List the buffers with their dotted names; see `register_buffer`.
+
+        Returns
+        -------
+        list of (str, ndarray)
+            The arrays themselves, in the order of the attributes.
+        """
+        slots = self._slots().items()
+        return [(name, slot.data) for name, slot in slots if isinstance(slot, Buffer)]
+
+    def buffers(self) -> list[Any]:
+        """List the buffers; see `named_buffers`."""
+        return [array for _, array in self.named_buffers()]
+
+    def register_buffer(self, name: str, array: ArrayLike | None) -> None:
+        """Set an attribute to an array that is saved with the parameters, and not trained.
+
+        The module reads and writes it as `self.name`, outside any graph, in place or by assigning
+        another array.  None takes its place where there is nothing to save.
+
+        Parameters
+        ----------
+        name
+            The attribute.
+        array
+            Numbers, which are copied.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `name` is no name for an attribute, or is that of something else; if `array` holds no
+            numbers.
+
+        Examples
+        --------
+        >>> class Counter(Module):
+        ...     def __init__(self):
+        ...         self.register_buffer("calls", 0)
+        ...
+        ...     def forward(self, x):
+        ...         self.calls += 1
+        ...         return x
+        >>> counter = Counter()
+        >>> _ = counter(1.0), counter(2.0)
+        >>> counter.state_dict()
+        {'calls': array(2)}
+        """
+        if not isinstance(name, str) or not name.isidentifier():
+            raise TypeError(f"the name of a buffer is {name!r}; expected one for an attribute")
+        if name not in self._buffers and hasattr(self, name):
+            raise ValueError(f"{type(self).__name__} has an attribute {name!r} already")
+        value = None if array is None else to_array(array, f"the buffer {name!r}").copy()
+        if name not in self._buffers:
+            self._buffers = (*self._buffers, name)
+        setattr(self, name, value)
+
+    def named_modules(self) -> list[tuple[str, Module]]:
+        """List this module, under "", and all modules in it with their dotted names, each once."""
+        return [(name, item) for name, item in _walk(self) if isinstance(item, Module)]
+
+    def _own_parameters(self) -> list[Tensor]:
+        """List the parameters that are not in a module inside this one."""
+        found = _walk(self, deep=False)
+        return [item for n, item in found if isinstance(item, Tensor) and _is_slot(n, item)]
+
     def modules(self) -> list[Module]:
         """List this module and all modules in it, each once."""
-        return [item for _, item in _walk(self) if isinstance(item, Module)]
+        return [module for _, module in self.named_modules()]
 
     def children(self) -> list[Module]:
         """List the modules directly in this one, also those in its lists, tuples and dicts."""
@@ -110,6 +197,31 @@ class Module:
     def _members(self) -> Iterable[tuple[Any, Any]]:
         """Give the names and values among which parameters and modules are found."""
         return vars(self).items()
+
+    def _slots(self) -> dict[str, Slot]:
+        """Return the parameters and the places of buffers by name, each once."""
+        found = [(name, item) for name, item in _walk(self) if _is_slot(name, item)]
+        slots: dict[str, Slot] = dict(found)
+        if len(slots) < len(found):
+            names = [name for name, _ in found]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(
+                f"two parameters of {type(self).__name__} are both called {twice!r}: rename an "
+                "attribute or a key"
+            )
+        return slots
+
+    def apply(self, function: Callable[[Module], Any]) -> Self:
+        """Call a function with each module, the innermost first; to initialise, for example.
+
+        Returns
+        -------
+        Module
+            Itself.
+        """
+        for module in reversed(self.modules()):
+            function(module)
+        return self
 
     # --- mode, gradients --------------------------------------------------------------------------
 
@@ -158,10 +270,79 @@ class Module:
             parameter.requires_grad_(flag)
         return self
 
+    # --- hooks ------------------------------------------------------------------------------------
+
+    def register_forward_pre_hook(
+        self, hook: Callable[[Module, tuple[Any, ...]], Any]
+    ) -> RemovableHandle:
+        """Call a function before each call of this module.
+
+        Parameters
+        ----------
+        hook
+            `hook(module, args)` is given the positional arguments.  It may return others, as a
+            tuple or as a single argument, or None.
+
+        Returns
+        -------
+        RemovableHandle
+            `remove()` takes the hook away.
+        """
+        return hooks.registered(self, hooks.BEFORE, hook)
+
+    def register_forward_hook(
+        self, hook: Callable[[Module, tuple[Any, ...], Any], Any]
+    ) -> RemovableHandle:
+        """Call a function after each call of this module.
+
+        Parameters
+        ----------
+        hook
+            `hook(module, args, output)` is given the positional arguments and the result.  It may
+            return another result, or None.
+
+        Returns
+        -------
+        RemovableHandle
+            `remove()` takes the hook away.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tensorgrad import nn
+        >>> layer = nn.Linear(3, 2)
+        >>> handle = layer.register_forward_hook(lambda module, args, out: print(out.shape))
+        >>> _ = layer(np.ones((5, 3)))
+        (5, 2)
+        >>> handle.remove()
+        """
+        return hooks.registered(self, hooks.AFTER, hook)
+
+    def register_full_backward_hook(
+        self, hook: Callable[[Module, tuple[Any, ...], tuple[Any, ...]], Any]
+    ) -> RemovableHandle:
+        """Call a function when a backward pass has gone through a call of this module.
+
+        Parameters
+        ----------
+        hook
+            `hook(module, grad_input, grad_output)` is given the gradients of the positional
+            arguments and of the results, as tuples: arrays that cannot be written to (Tensors in a
+            pass that is recorded itself), or None for what is no recording tensor or was not
+            reached.  Tensors inside lists, tuples and dicts are not looked for.  It may return
+            other gradients of the arguments, as a tuple or a single one, or None.
+
+        Returns
+        -------
+        RemovableHandle
+            `remove()` takes the hook away.
+        """
+        return hooks.registered(self, hooks.BACKWARD, hook)
+
     # --- state ------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Array]:
-        """Copy the values of all parameters.
+        """Copy the values of all parameters and buffers.
 
         Returns
         -------
@@ -174,45 +355,46 @@ class Module:
         >>> {name: array.shape for name, array in nn.Linear(3, 2).state_dict().items()}
         {'weight': (2, 3), 'bias': (2,)}
         """
-        return {name: np.array(parameter.data) for name, parameter in self.named_parameters()}
+        return {name: np.array(slot.data) for name, slot in self._slots().items()}
 
-    def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
-        """Set all parameters to copies of saved values.
+    def load_state_dict(self, state: Mapping[str, ArrayLike], strict: bool = True) -> LoadResult:
+        """Set all parameters and buffers to copies of saved values.
 
         Parameters
         ----------
         state
-            What `state_dict` gave, or PyTorch's `state_dict()` of the same layers.
+            What `state_dict` gave, or PyTorch's `state_dict()` of the same layers.  What is shared
+            may stand there under one of its names, or with the same values under several.
+        strict
+            Whether each parameter and buffer must be there, and nothing else.
+
+        Returns
+        -------
+        LoadResult
+            `missing_keys` and `unexpected_keys`, both empty if `strict`.
 
         Raises
         ------
         TypeError
             If `state` is no mapping.
         ValueError
-            If a name is missing or unexpected, or an array has another shape or dtype than its
-            parameter.  All faults are listed, and no parameter was changed.
+            If an array has another shape or dtype than what it is for, or the names of one
+            parameter have different values; if `strict`, if a name is missing or unexpected.  All
+            faults are listed, and nothing was changed.
         """
-        if not isinstance(state, Mapping):
-            raise TypeError(f"state is {type(state).__name__}; expected a dict of names and arrays")
-        parameters = dict(self.named_parameters())
-        arrays: dict[str, Any] = {}
-        faults = []
-        for name, parameter in parameters.items():
-            if name in state:
-                try:
-                    arrays[name] = _fitting(state[name], parameter)
-                except (TypeError, ValueError) as error:
-                    faults.append(f"{name}: {error}")
-            else:
-                faults.append(f"{name}: missing")
-        faults += [f"{name}: unexpected" for name in state if name not in parameters]
-        if faults:
-            raise ValueError(
-                f"the state does not fit this {type(self).__name__}, and nothing was changed:\n  "
-                + "\n  ".join(faults)
-            )
-        for name, parameter in parameters.items():
-            parameter.data = arrays[name]
+        return load(self._slots(), self._lookup, state, strict, type(self).__name__)
+
+    def _lookup(self, name: Any) -> Slot | None:
+        """Return the parameter or the place of a buffer to which a dotted name leads."""
+        pending: list[tuple[Any, str]] = [(self, str(name))]
+        while pending:
+            item, rest = pending.pop()
+            for key, value in _below(item):
+                if rest == key and _is_slot(name, value):
+                    return value  # type: ignore[no-any-return]
+                if rest.startswith(f"{key}."):
+                    pending.append((value, rest[len(key) + 1 :]))
+        return None
 
     # --- text -------------------------------------------------------------------------------------
 
@@ -242,17 +424,26 @@ class Module:
         return "\n".join(lines)
 
 
-def _below(item: Any) -> Iterable[tuple[Any, Any]]:
-    """Give what is in a module or a container, with its names."""
+def _below(item: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what is in a module or a container and may hold parameters, with its names."""
+    buffers: tuple[str, ...] = ()
+    members: Iterable[tuple[Any, Any]] = ()
     if isinstance(item, Module):
-        return item._members()
-    if isinstance(item, dict):
-        return item.items()
-    return enumerate(item) if isinstance(item, (list, tuple)) else ()
+        members, buffers = item._members(), item._buffers
+    elif isinstance(item, dict):
+        members = item.items()
+    elif isinstance(item, (list, tuple)):
+        members = enumerate(item)
+    for key, value in members:
+        if key in buffers:
+            if value is not None:
+                yield key, Buffer(item, key)
+        elif isinstance(value, (Module, Tensor, list, tuple, dict)):
+            yield str(key), value
 
 
 def _walk(root: Module, deep: bool = True) -> Iterator[tuple[str, Any]]:
-    """Yield the modules and tensors from `root` down with their names, in order, each once.
+    """Yield the modules, tensors and buffers from `root` down with their names, each once.
 
     With a stack, and with a record of what was seen: neither depth nor a cycle can stop it.
 
@@ -271,21 +462,18 @@ def _walk(root: Module, deep: bool = True) -> Iterator[tuple[str, Any]]:
         if id(item) in seen:
             continue
         seen[id(item)] = item
-        if isinstance(item, (Module, Tensor)):
+        if isinstance(item, (Module, Tensor, Buffer)):
             yield name, item
-            if isinstance(item, Tensor) or not (deep or item is root):
+            if isinstance(item, Module) and not (deep or item is root):
                 continue
         prefix = f"{name}." if name else ""
-        members = [
-            (f"{prefix}{key}", value)
-            for key, value in _below(item)
-            if isinstance(value, (Module, Tensor, list, tuple, dict))
-        ]
-        stack += reversed(members)
+        stack += reversed([(prefix + key, value) for key, value in _below(item)])
 
 
-def _is_parameter(name: str, item: Any) -> bool:
-    """Tell whether an attribute's value is a parameter."""
+def _is_slot(name: str, item: Any) -> bool:
+    """Tell whether what was found is a parameter or a buffer, and not a module or a result."""
+    if isinstance(item, Buffer):
+        return True
     if not isinstance(item, Tensor) or not item.is_leaf:
         return False
     if item.dtype.kind == "c" and item.requires_grad:
@@ -294,16 +482,6 @@ def _is_parameter(name: str, item: Any) -> bool:
             "two parameters, or freeze it"
         )
     return item.dtype.kind == "f"
-
-
-def _fitting(value: ArrayLike, parameter: Tensor) -> Any:
-    """Return a saved value as an array, if it has the parameter's shape and dtype."""
-    array = to_array(value, "the value")
-    if array.shape != parameter.shape:
-        raise ValueError(f"shape {array.shape}, expected {parameter.shape}")
-    if array.dtype != parameter.dtype:
-        raise ValueError(f"dtype {array.dtype}, expected {parameter.dtype}: use astype")
-    return array
 
 
 def _count(parameters: Iterable[Tensor]) -> str:
