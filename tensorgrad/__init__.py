@@ -102,7 +102,7 @@ from .numpy_api import (
 from .random import manual_seed
 from .tensor import Tensor, Value, as_tensor
 from .testing import check_grads
-from .train import History, accuracy, evaluate, fit
+from .train import History, accuracy, evaluate, fit, predict
 from .transforms import (
     checkpoint,
     custom_vjp,
@@ -214,6 +214,7 @@ __all__ = [
     "outer",
     "pad",
     "power",
+    "predict",
     "prod",
     "rand",
     "randn",

@@ -5,7 +5,27 @@ Floor: above everything but the package's own list of names.  Nobody needs it wh
 
 from .fit import DivergenceError, fit
 from .history import History
-from .metrics import accuracy, evaluate
+from .metrics import (
+    Pooled,
+    accuracy,
+    confusion_matrix,
+    evaluate,
+    predict,
+    r2,
+    top_k_accuracy,
+)
 from .progress import Progress
 
-__all__ = ["DivergenceError", "History", "Progress", "accuracy", "evaluate", "fit"]
+__all__ = [
+    "DivergenceError",
+    "History",
+    "Pooled",
+    "Progress",
+    "accuracy",
+    "confusion_matrix",
+    "evaluate",
+    "fit",
+    "predict",
+    "r2",
+    "top_k_accuracy",
+]
