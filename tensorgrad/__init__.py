@@ -102,7 +102,7 @@ from .numpy_api import (
 from .random import manual_seed
 from .tensor import Tensor, Value, as_tensor
 from .testing import check_grads
-from .train import History, accuracy, evaluate, fit, predict
+from .train import History, accuracy, evaluate, find_lr, fit, predict
 from .transforms import (
     checkpoint,
     custom_vjp,
@@ -167,6 +167,7 @@ __all__ = [
     "expand_dims",
     "expm1",
     "eye",
+    "find_lr",
     "finite_differences",
     "fit",
     "flip",
