@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from .measuring import Metric, Pooled
 from .scores import NAMED, WHOLE
 
-Metrics: TypeAlias = str | Metric | Iterable[str | Metric] | Mapping[str, Metric] | None
+Metrics: TypeAlias = str | Metric | Iterable[str | Metric] | Mapping[str, str | Metric] | None
 
 
 def as_metrics(metrics: Metrics, *, arrays: bool = False) -> dict[str, Metric]:
