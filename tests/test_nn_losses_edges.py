@@ -64,6 +64,21 @@ def test_the_label_to_ignore_may_be_a_class_and_others_are_checked(loss: Any) ->
 
 
 @OF_LABELS
+def test_a_single_row_has_one_label(loss: Any) -> None:
+    row = np.array([0.5, 1.0, -1.0])
+    expected = float(loss(row[None], [1]))
+    assert float(loss(row, 1, ignore_index=-1, weight=[1, 2, 3])) == pytest.approx(expected)
+    assert float(loss(row, 1, "sum", ignore_index=1)) == 0
+
+
+@OF_LABELS
+@pytest.mark.parametrize("index", [1.0, "none", [1]])
+def test_the_label_to_ignore_is_an_integer(loss: Any, index: Any) -> None:
+    with pytest.raises(TypeError, match=r"ignore_index is .*; expected an integer or None"):
+        loss(np.zeros((1, 2)), [0], ignore_index=index)
+
+
+@OF_LABELS
 def test_a_mean_over_nothing_is_an_error_and_a_sum_is_zero(loss: Any) -> None:
     """Case 103; PyTorch gives NaN."""
     x, labels = tg.Tensor(np.ones((2, 3))), np.array([-1, -1])

@@ -11,6 +11,7 @@ import pytest
 import tensorgrad as tg
 from loss_cases import CASES, LossCase
 from side_by_side import told_twice
+from tensorgrad import nn
 from tensorgrad.testing import check_grads
 
 EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -65,3 +66,50 @@ def test_a_compiled_loss_has_the_same_bits(case: LossCase, dtype: str) -> None:
             yield step(np.asarray(1.0 - 0.05 * number, dtype)), inputs
 
     told_twice(story, runs=1)
+
+
+@pytest.mark.parametrize("weight", [None, [1.0, 2.0, 0.5, 1.0]], ids=["", "weight"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_compiled_loss_sees_the_labels_of_each_call(weight: Any, smoothing: float) -> None:
+    """Cases 103 and 111: other rows are left out each time, and one of them holds NaN."""
+
+    def story(compiled: Callable[..., Any]) -> Iterator[Any]:
+        scale = tg.Tensor(np.ones(4, np.float32))
+
+        @compiled
+        def step(x: Any, labels: Any) -> Any:
+            scale.zero_grad()
+            losses = nn.cross_entropy(
+                x + scale, labels, weight=weight, ignore_index=-1, label_smoothing=smoothing
+            )
+            losses.backward()
+            return losses
+
+        rng = np.random.default_rng(0)
+        for number in range(4):
+            x, labels = rng.normal(size=(6, 4)).astype(np.float32), rng.integers(-1, 4, 6)
+            labels[number] = -1
+            if number == 3:
+                x[number] = np.nan
+            with np.errstate(invalid="ignore"):
+                yield step(x, labels), scale
+        for wrong, error in [(np.full(6, -1), ValueError), (np.full(6, 4), IndexError)]:
+            with pytest.raises(error):
+                step(x, wrong)
+
+    told_twice(story)
+
+
+def test_labels_that_change_are_not_recorded_again() -> None:
+    runs = 0
+
+    @tg.compile
+    def step(logits: Any, labels: Any) -> Any:
+        nonlocal runs
+        runs += 1
+        weight = [1.0, 2.0, 0.5, 1.0]
+        return nn.cross_entropy(logits, labels, weight=weight, ignore_index=-1)
+
+    for label in (0, 1, 3):
+        step(np.zeros((2, 4)), np.array([label, -1]))
+    assert runs == 1

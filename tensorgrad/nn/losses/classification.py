@@ -7,6 +7,7 @@ and ends with `reduced`; beside it stands its module.
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -273,10 +274,18 @@ def _labels(
     if ignore_index is None or labels.dtype.kind not in "iu":
         kept = np.ones_like(labels, dtype=bool)
     else:
-        kept = labels != ignore_index
-        labels = labels * kept
+        kept = labels != _as_label(ignore_index)
+        labels = np.where(kept, labels, 0)
     _check_labels(loss, name, scores, labels)
     return labels, kept
+
+
+def _as_label(ignore_index: Any) -> int:
+    """Return the label to ignore, if it is an integer."""
+    try:
+        return operator.index(ignore_index)
+    except TypeError:
+        raise TypeError(f"ignore_index is {ignore_index!r}; expected an integer or None") from None
 
 
 def _check_labels(loss: str, name: str, logits: Tensor, labels: Any) -> None:
@@ -316,8 +325,9 @@ def _check_labels(loss: str, name: str, logits: Tensor, labels: Any) -> None:
 def _class_weights(loss: str, weight: ArrayLike | None, scores: Tensor) -> Any:
     """Return one weight per class, in the dtype of the scores: 1 unless some are given."""
     shape = scores.shape[-1:]
+    ones = np.ones_like(scores.data, shape=shape)
     if weight is None:
-        return np.ones_like(scores.data, shape=shape)
+        return ones
     weights = weight if isinstance(weight, Tensor) else to_array(weight, "weight")
     if weights.shape != shape:
         raise ValueError(
@@ -327,7 +337,8 @@ def _class_weights(loss: str, weight: ArrayLike | None, scores: Tensor) -> Any:
     values = weights.data if isinstance(weights, Tensor) else weights
     good = (values >= 0) & (values < math.inf)
     check_values(loss, "weight", values, good, "a finite number, not negative")
-    return weights.astype(scores.dtype)
+    # A product, since a recorded step cannot pick by labels from a list that is given anew.
+    return ones * weights.astype(scores.dtype)
 
 
 def _mean_by_weight(losses: Tensor, weights: Any, reduction: str, loss: str) -> Tensor:

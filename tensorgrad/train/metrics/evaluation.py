@@ -135,7 +135,9 @@ def _rows(prediction: Any, inputs: Any) -> Array:
     rows: Array = as_array(prediction)
     samples = _samples(inputs)
     if not samples:
-        raise TypeError(f"a batch is a {type(inputs).__name__}; expected an array of samples")
+        raise TypeError(
+            f"a batch is a {type(inputs).__name__}; expected an array of at least one sample"
+        )
     if rows.shape[:1] != (samples,):
         raise ValueError(
             f"the model returned shape {rows.shape} for a batch of {samples} samples; expected a "
