@@ -238,7 +238,9 @@ def test_one_number_for_each_sample() -> None:
         (identity, "abc", TypeError, "x is a str"),
         (identity, [1.0, 2.0], TypeError, "a batch is a float; expected an array of at least"),
         (identity, [np.zeros((0, 2))], TypeError, "at least one sample"),
-        (np.sum, np.ones((3, 2)), ValueError, r"returned shape \(\) for a batch of 3 samples"),
+        (lambda x: (x, x), np.ones((3, 2)), TypeError, "returned a tuple; expected an array"),
+        (np.sum, np.ones((3, 2)), TypeError, "returned a float64; expected an array"),
+        (lambda x: tg.sum(x), np.ones((3, 2)), ValueError, r"returned shape \(\) for a batch of 3"),
         (lambda x: x[:1], np.ones((3, 2)), ValueError, r"returned shape \(1, 2\) for a batch of 3"),
     ],
 )

@@ -156,6 +156,8 @@ def test_probabilities_that_record_get_their_gradient() -> None:
     [
         ([[0.5, 1.5]], {}, r"target\[0, 1\] is 1\.5; expected probabilities from 0 to 1"),
         ([[0.5, NAN]], {}, r"target\[0, 1\] is nan"),
+        ([[1.0, 1.0]], {}, r"the sum of target\[0\] is 2\.0; expected 1: for several classes"),
+        ([[0.0, 0.0]], {}, r"the sum of target\[0\] is 0\.0"),
         ([[0.5, 0.5]], {"ignore_index": 0}, "ignore_index is for labels"),
         ([[0.5, 0.5]], {"weight": [1.0]}, r"weight has shape \(1,\)"),
         ([0], {"label_smoothing": 1.0}, "label_smoothing is 1; expected a number from 0 on, below"),
@@ -169,6 +171,11 @@ def test_probabilities_and_options_are_checked(
     """Case 103."""
     with pytest.raises(ValueError, match=message):
         F.cross_entropy(np.zeros((1, 2)), target, **options)
+
+
+def test_answers_of_many_samples_are_not_the_probabilities_of_one() -> None:
+    with pytest.raises(ValueError, match=r"the sum of target is 3\.0"):
+        F.cross_entropy(np.zeros(5), np.array([0.0, 1.0, 1.0, 0.0, 1.0]))
 
 
 @pytest.mark.parametrize(

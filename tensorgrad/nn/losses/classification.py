@@ -51,7 +51,7 @@ def cross_entropy(
         Of floats, of shape (..., classes); the last axis holds the classes.
     target
         Labels: integers from 0 to classes - 1, of shape (...).  Or floats of the shape of `logits`,
-        the probabilities of the classes: `-sum(target log_softmax(logits))` for each row.
+        the probabilities of the classes, whose sum is 1: `-sum(target log_softmax(logits))`.
     reduction
         "mean" or "sum" for one number, "none" for one per row.
     weight
@@ -77,7 +77,7 @@ def cross_entropy(
     TypeError
         If the labels are no integers, or the logits no floats.
     ValueError
-        If the shapes do not fit, the target is no probability, an option is out of range, or the
+        If the shapes do not fit, a target is no probability, an option is out of range, or the
         mean is over nothing: an empty batch, or rows that are all left out.
 
     Examples
@@ -89,6 +89,7 @@ def cross_entropy(
     """
     check_reduction(reduction)
     logits = floats("cross_entropy", "logits", logits)
+    # Probabilities may record, and keep their graph.
     records = isinstance(target, Tensor) and target.requires_grad
     given = target if records else to_array(target, "labels")
     probabilities = given.dtype.kind == "f" and given.shape == logits.shape != ()
@@ -101,8 +102,8 @@ def cross_entropy(
         return _of_labels(logits, given, reduction, weight, ignore_index, e)
     if ignore_index is not None:
         raise ValueError(
-            "cross_entropy: ignore_index is for labels, and the target holds probabilities: give "
-            "rows to leave out no probability at all"
+            "cross_entropy: ignore_index is for labels, and the target holds probabilities: leave "
+            "rows out before, or multiply the losses of reduction='none' by a mask"
         )
     return _of_probabilities(logits, as_tensor(given), reduction, weight, e)
 
@@ -134,6 +135,10 @@ def _of_probabilities(
     values = target.data
     good = (values >= 0) & (values <= 1)
     check_values("cross_entropy", "target", values, good, "probabilities from 0 to 1")
+    # Or the numbers 0 and 1 of many samples would pass for the probabilities of one.
+    sums = values.sum(axis=-1)
+    expected = "1: for several classes at once there is binary_cross_entropy_with_logits"
+    check_values("cross_entropy", "the sum of target", sums, np.abs(sums - 1) <= 0.01, expected)
     weights = _class_weights("cross_entropy", weight, logits)
     shares = weights * ((1 - e) * target.astype(logits.dtype) + e / logits.shape[-1])
     # Selected first: 0 times the infinite logarithm of a class that is ruled out is no 0.

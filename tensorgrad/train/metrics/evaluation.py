@@ -124,25 +124,28 @@ def predict(model: Model, x: Any, *, batch_size: int = 256) -> Array:
     with mode(model, training=False), no_grad():
         for batch in source:
             inputs = batch[0] if isinstance(batch, (tuple, list)) else batch
-            found.append(_rows(model(inputs), inputs))
+            found.append(_rows(model, inputs))
     if not found:
         raise ValueError("x holds no samples")
     return np.concatenate(found)
 
 
-def _rows(prediction: Any, inputs: Any) -> Array:
-    """Return a prediction as an array, if it has a row for each sample."""
-    rows: Array = as_array(prediction)
+def _rows(model: Model, inputs: Any) -> Array:
+    """Return the prediction for a batch as an array, if it has a row for each sample."""
     samples = _samples(inputs)
     if not samples:
         raise TypeError(
             f"a batch is a {type(inputs).__name__}; expected an array of at least one sample"
         )
-    if rows.shape[:1] != (samples,):
+    prediction = model(inputs)
+    if not isinstance(prediction, (Tensor, np.ndarray)):
+        raise TypeError(f"the model returned a {type(prediction).__name__}; expected an array")
+    if prediction.shape[:1] != (samples,):
         raise ValueError(
-            f"the model returned shape {rows.shape} for a batch of {samples} samples; expected a "
-            "row for each"
+            f"the model returned shape {prediction.shape} for a batch of {samples} samples; "
+            "expected a row for each"
         )
+    rows: Array = as_array(prediction)
     return rows
 
 
