@@ -5,6 +5,7 @@ They go to docs/images, or to the folder given.  Needs the extra `draw`, or Grap
 
 from __future__ import annotations
 
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -103,12 +104,32 @@ def schedules(folder: Path) -> None:
     figure.savefig(folder / "schedules.png", dpi=110)
 
 
+def learning_rates(folder: Path) -> None:
+    """Draw the sweep of docs/losses.md."""
+    tg.manual_seed(0)
+    data = tg.data.digits()
+    model = tg.nn.MLP(784, [32, 10], activation="relu", output_activation=None)
+    adam = tg.optim.Adam(model.parameters())
+    training = (data.x_train, data.y_train)
+    sweep = tg.find_lr(model, training, loss=tg.nn.cross_entropy, optimizer=adam, rng=0)
+    sweep.plot(folder / "learning_rates.png")
+
+
+def uncertainty(folder: Path) -> None:
+    """Draw the picture of examples/regression_uncertainty.py."""
+    example = runpy.run_path(str(IMAGES.parents[1] / "examples" / "regression_uncertainty.py"))
+    data = example["measure"](1000, np.random.default_rng(0))
+    example["draw"](folder / "uncertainty.png", data, example["train"](data, epochs=400))
+
+
 PICTURES = {
     "loss_curve.png": loss_curve,
+    "learning_rates.png": learning_rates,
     "spirals.png": spirals,
     "neuron.svg": neuron,
     "engine_graph.svg": engine_graph,
     "schedules.png": schedules,
+    "uncertainty.png": uncertainty,
 }
 
 

@@ -103,7 +103,7 @@ from .numpy_api import (
 from .random import manual_seed
 from .tensor import Tensor, Value, as_tensor
 from .testing import check_grads
-from .train import History, accuracy, evaluate, fit
+from .train import History, accuracy, evaluate, find_lr, fit, predict
 from .transforms import (
     checkpoint,
     custom_vjp,
@@ -168,6 +168,7 @@ __all__ = [
     "expand_dims",
     "expm1",
     "eye",
+    "find_lr",
     "finite_differences",
     "fit",
     "flip",
@@ -217,6 +218,7 @@ __all__ = [
     "outer",
     "pad",
     "power",
+    "predict",
     "prod",
     "rand",
     "randn",

@@ -204,3 +204,16 @@ def test_a_number_that_is_read_and_then_written():
             number[...] = float(i)
 
     told_twice(story)
+
+
+def test_a_single_number_as_an_argument_meets_arrays_in_a_fused_chain():
+    """An array without axes, which a generated loop takes as a number."""
+
+    def squares(scale):
+        difference = scale * x - scale
+        return (difference * difference + scale).sum()
+
+    x = np.arange(6.0).reshape(2, 3)
+    compiled = tg.compile(squares)
+    for scale in (np.array(0.5), np.array(2.0), np.float64(3.0)):
+        assert compiled(scale) == squares(scale)

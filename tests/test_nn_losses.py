@@ -245,7 +245,7 @@ def test_the_place_of_a_bad_label_has_all_its_axes() -> None:
         (np.zeros(2), r"dtype float64; expected integers.*: labels\.astype\(int\)"),
         (np.array([0.0, np.nan]), r"remove the NaN"),
         (np.array([True, False]), r"dtype bool; expected integers"),
-        (np.eye(3)[[0, 1]], r"labels\.argmax\(axis=-1\) for one-hot rows"),
+        (np.eye(3, dtype=bool)[[0, 1]], r"labels\.argmax\(axis=-1\) for one-hot rows"),
         (tg.tensor([0.0, 1.0]), r"dtype float64"),
         (["cat", "dog"], r"labels has dtype <U3; expected booleans, integers, floats"),
     ],

@@ -31,7 +31,8 @@ class Buffers:
         home = array.storage.home
         if home is Home.CONSTANT:
             return self._constant(array)
-        if home is Home.CAPTURED and not array.shape and array.value is not None:
+        held = home is Home.CAPTURED and array.value is not None
+        if not array.shape and (held or home is Home.ARGUMENT):
             return self._number(array)
         return self.names.of(array)
 
@@ -50,7 +51,7 @@ class Buffers:
         return name
 
     def _number(self, array: Array) -> str:
-        """Read a captured number once, at its first use."""
+        """Read a number that is given or captured once, at its first use: loops take no array."""
         name = f"{self.names.of(array)}_now"
         if array not in self._numbers:
             self._numbers.add(array)

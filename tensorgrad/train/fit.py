@@ -90,8 +90,9 @@ def fit(
     validation
         Data, in either form, to compute the loss and the metrics on after every epoch.
     metrics
-        "accuracy"; or a function (prediction, target) of arrays, a list of these, or a dict of
-        functions by name.  On the training data they look at the predictions that the steps made.
+        "accuracy", "top_k_accuracy" or "r2"; or a function (prediction, target) of arrays, a
+        `Pooled`; a list of these, or a dict of them by name.  On the training data they look at the
+        predictions that the steps made.
     rng
         The generator that shuffles.
     verbose
@@ -171,7 +172,7 @@ class _Run:
     def epoch(self, epoch: int, batches: Iterable[Any], validation: Iterable[Any] | None) -> None:
         """Pass the data once, validate, and close the epoch in the history."""
         start = time.perf_counter()
-        averages = Averages()
+        averages = Averages(self.metrics)
         total = operator.length_hint(batches, -1)
         name = f"epoch {epoch}/{self.epochs}"
         with Progress(total if total >= 0 else None, name, verbose=self.verbose) as bar:

@@ -1,11 +1,12 @@
 """Viz: the graph of a result, the history of a run, the decisions of a model, as pictures.
 
 Floor: above `nn`, `optim` and `data`.  `graph` reads the engine, `render` runs the program that
-lays graphs out, `plots` draws with matplotlib; graphviz and matplotlib are imported where they are
-used.
+lays graphs out, `plots` and `learning_rates` draw with matplotlib; graphviz and matplotlib are
+imported where they are used.
 """
 
 from .graph import draw_dot, save_graph, trace
+from .learning_rates import plot_learning_rates
 from .plan import draw_plan
 from .plots import plot_decision_boundary, plot_history
 from .render import RenderError
@@ -16,6 +17,7 @@ __all__ = [
     "draw_plan",
     "plot_decision_boundary",
     "plot_history",
+    "plot_learning_rates",
     "save_graph",
     "trace",
 ]

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito (2008), "Color universal design": told apart with every kind of colour vision.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 _MARKERS = "osD^vPX"
-_TRAINING, _VALIDATION = _COLOURS[:2]
+_TRAINING, _VALIDATION = COLOURS[:2]
 _SUFFIXES = (".png", ".svg", ".pdf")
 _DPI = 150
 _BATCH = 65_536
@@ -85,7 +85,7 @@ def plot_history(
     """
     if smooth is not None and not 0 <= smooth < 1:
         raise ValueError(f"smooth must lie in [0, 1), where 0 does not smooth, not {smooth}")
-    _check_path(path)
+    check_path(path)
     steps = np.asarray(getattr(history, "steps", ()), dtype=float)
     ends = list(getattr(history, "epoch_ends", ()))
     losses = [*steps, *history.get("loss", ()), *history.get("val_loss", ())]
@@ -112,7 +112,7 @@ def plot_history(
         _frame(axes, 0.0 if len(steps) else 1.0)
     if log_y:
         figure.axes[0].set_yscale("log", nonpositive="mask")
-    return _finish(figure, path)
+    return finish(figure, path)
 
 
 def plot_decision_boundary(
@@ -174,7 +174,7 @@ def plot_decision_boundary(
         raise ValueError(f"resolution must be at least 2 points each way, not {resolution}")
     if margin < 0:
         raise ValueError(f"margin must not be negative, not {margin}")
-    _check_path(path)
+    check_path(path)
     first, second = (
         _interval(samples[:, axis], margin, resolution) for axis in range(samples.shape[1])
     )
@@ -193,16 +193,16 @@ def plot_decision_boundary(
     axes.set_ylim(float(second[0]), float(second[-1]))
     # Beside the picture: inside, it would cover samples in one corner or another.
     figure.legend(title="class", loc="outside right upper", frameon=False)
-    return _finish(figure, path)
+    return finish(figure, path)
 
 
-def _check_path(path: str | os.PathLike[str] | None) -> None:
+def check_path(path: str | os.PathLike[str] | None) -> None:
     """Raise before any work when the picture's format is not known."""
     if path is not None and Path(path).suffix.lower() not in _SUFFIXES:
         raise ValueError(f"a picture is saved as {', '.join(_SUFFIXES)}, not as {str(path)!r}")
 
 
-def _finish(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
+def finish(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
     """Save the figure where asked, and let a notebook display it."""
     if path is not None:
         figure.savefig(path, dpi=_DPI)
@@ -445,8 +445,8 @@ def _two_labels(targets: Array) -> Array:
 
 def _class_colours(count: int) -> list[Any]:
     """Return one colour per class; more than seven are taken from a colour map."""
-    if count <= len(_COLOURS):
-        return list(_COLOURS[:count])
+    if count <= len(COLOURS):
+        return list(COLOURS[:count])
     from matplotlib import colormaps
 
     return list(colormaps["turbo"](np.linspace(0.05, 0.95, count)))
