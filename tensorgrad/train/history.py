@@ -1,19 +1,23 @@
 """What a training run leaves behind: losses, metrics and times, as a table, a file, a picture.
 
 Floor: train.  May import viz and below; needs neither Tensor nor the engine, only numbers.
-A new way of looking at the records is a method here that reads `_epochs` and `steps`.
+A new way of looking at the records is a method here that reads `_epochs`, `steps`, `diagnostics`.
 """
 
 from __future__ import annotations
 
+import copy
 import csv
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, SupportsFloat
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
+import numpy as np
+
+from ..viz.diagnostics import plot_diagnostics
 from ..viz.plots import plot_history
 
 if TYPE_CHECKING:
@@ -33,6 +37,29 @@ class _Epoch(NamedTuple):
     values: dict[str, float]
 
 
+class Diagnostics(NamedTuple):
+    """What was seen in one step of a training.
+
+    Attributes
+    ----------
+    step : int
+        Which step, from 0.
+    gradient_norm : float
+        The Euclidean norm of all gradients together, before they are clipped.
+    update_ratios : dict of str to float
+        For each parameter that was changed `|after - before| / |before|`, norms of the whole array;
+        NaN where it was zero before.  About 1e-3 is usual; see `fit`.
+    dead_units : dict of str to float
+        For each relu of the forward pass the share of its units that gave 0 for every sample of the
+        batch, from 0 to 1.
+    """
+
+    step: int
+    gradient_norm: float
+    update_ratios: dict[str, float]
+    dead_units: dict[str, float]
+
+
 class History(Mapping[str, list[float]]):
     """The record of a training run: one loss per step, and values per epoch.
 
@@ -49,6 +76,15 @@ class History(Mapping[str, list[float]]):
     ----------
     steps : list of float
         The training loss of every step, in order.
+    learning_rates : list of float
+        The learning rate of every step, of the first group where there are several; NaN where it
+        was not recorded.
+    diagnostics : list of Diagnostics
+        What was seen in those steps that were looked at.
+    runs : list of dict
+        For each run that wrote here, the first and each that resumed it: "first_step", "seed" and
+        the states of "generators", the versions of "tensorgrad", "numpy" and "python", and
+        "threads", as many as the environment allows.
 
     Examples
     --------
@@ -67,17 +103,25 @@ class History(Mapping[str, list[float]]):
 
     def __init__(self) -> None:
         self.steps: list[float] = []
+        self.learning_rates: list[float] = []
+        self.diagnostics: list[Diagnostics] = []
+        self.runs: list[dict[str, Any]] = []
         self._epochs: list[_Epoch] = []
 
-    def record_step(self, loss: SupportsFloat) -> None:
+    def record_step(self, loss: SupportsFloat, learning_rate: SupportsFloat = _NAN) -> None:
         """Record the training loss of one step.
 
         Parameters
         ----------
         loss
             A number, or an array or tensor that holds one.
+        learning_rate
+            The one that the step was taken with.
         """
-        self.steps.append(float(loss))
+        number, rate = float(loss), float(learning_rate)
+        # Ctrl-C between the two lines leaves a rate too many, which the next step replaces.
+        self.learning_rates[len(self.steps) :] = [rate]
+        self.steps.append(number)
 
     def end_epoch(self, /, *, seconds: float = _NAN, **values: SupportsFloat) -> None:
         """Close an epoch with its values.
@@ -213,17 +257,69 @@ class History(Mapping[str, list[float]]):
                 history._epochs.append(_Epoch(0, values.pop("seconds"), values))
         return history
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that was recorded, as arrays, strings and numbers in dicts and lists."""
+        return {
+            "steps": np.array(self.steps, dtype=np.float64),
+            "learning_rates": np.array(self.learning_rates[: len(self.steps)], dtype=np.float64),
+            "epochs": {
+                "end": np.array(self.epoch_ends, dtype=np.int64),
+                "seconds": np.array(self.seconds, dtype=np.float64),
+                "values": _table_of([epoch.values for epoch in self._epochs]),
+            },
+            "diagnostics": {
+                "step": np.array([seen.step for seen in self.diagnostics], dtype=np.int64),
+                "gradient_norm": np.array([s.gradient_norm for s in self.diagnostics], dtype=float),
+                "update_ratios": _table_of([seen.update_ratios for seen in self.diagnostics]),
+                "dead_units": _table_of([seen.dead_units for seen in self.diagnostics]),
+            },
+            "runs": copy.deepcopy(self.runs),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Replace all that was recorded by what `state_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            If something is missing or of another length.  Nothing was changed then.
+        """
+        try:
+            epochs, seen = state["epochs"], state["diagnostics"]
+            steps, rates = (list(map(float, state[name])) for name in ("steps", "learning_rates"))
+            ends, seconds = list(map(int, epochs["end"])), map(float, epochs["seconds"])
+            rows = zip(ends, seconds, _rows_of(epochs["values"]), strict=True)
+            found = [_Epoch(*row) for row in rows]
+            at, norms = map(int, seen["step"]), map(float, seen["gradient_norm"])
+            ratios, dead = (_rows_of(seen[name]) for name in ("update_ratios", "dead_units"))
+            diagnostics = [Diagnostics(*row) for row in zip(at, norms, ratios, dead, strict=True)]
+            runs = copy.deepcopy(list(state["runs"]))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"this is no state of a History: {error!r}") from error
+        if len(rates) != len(steps) or ends != sorted(ends) or (ends and ends[-1] > len(steps)):
+            raise ValueError(
+                f"this is no state of a History: {len(steps)} steps, {len(rates)} learning rates, "
+                f"epochs that end at {ends}"
+            )
+        self.steps, self.learning_rates, self._epochs = steps, rates, found
+        self.diagnostics, self.runs = diagnostics, runs
+
     def plot(
         self,
+        what: str | os.PathLike[str] = "curves",
         path: str | os.PathLike[str] | None = None,
         *,
         log_y: bool = False,
         smooth: float | None = None,
     ) -> Figure:
-        """Draw the loss and every metric; see `plot_history` for what is drawn.
+        """Draw the loss and every metric, or the diagnostics.
 
         Parameters
         ----------
+        what
+            "curves": the loss and the metrics, see `plot_history`; "diagnostics": learning rate,
+            gradients, updates and dead units, see `plot_diagnostics`.  `plot("run.png")` is
+            `plot("curves", "run.png")`.
         path
             Where to save the picture as well: `.png`, `.svg` or `.pdf`.
         log_y
@@ -236,6 +332,12 @@ class History(Mapping[str, list[float]]):
         matplotlib.figure.Figure
             Not shown and not known to pyplot; a notebook displays it when it ends a cell.
         """
+        if what == "diagnostics":
+            return plot_diagnostics(self, path=path)
+        if what != "curves":
+            if path is not None:
+                raise ValueError(f"plot draws 'curves' or 'diagnostics', not {str(what)!r}")
+            path = what
         return plot_history(self, path=path, log_y=log_y, smooth=smooth)
 
     def __repr__(self) -> str:
@@ -273,6 +375,18 @@ class History(Mapping[str, list[float]]):
             width = max(map(len, cells))
             columns.append([cell.rjust(width) for cell in cells])
         return ["  ".join(line) for line in zip(*columns, strict=True)]
+
+
+def _table_of(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Turn dicts of numbers into their names and one array, NaN where a dict lacks a name."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    numbers = [[row.get(name, _NAN) for name in names] for row in rows]
+    return {"names": names, "numbers": np.array(numbers, float).reshape(len(rows), len(names))}
+
+
+def _rows_of(table: Mapping[str, Any]) -> list[dict[str, float]]:
+    """Turn them back."""
+    return [dict(zip(table["names"], row, strict=True)) for row in table["numbers"].tolist()]
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:
