@@ -1,10 +1,12 @@
-"""Training: the loop `fit`, the record it leaves, metrics, evaluation, a range of learning rates.
+"""Training: `fit`, the record it leaves, checkpoints, metrics, evaluation, learning rates.
 
 Floor: above everything but the package's own list of names.  Nobody needs it who writes a loop.
 """
 
-from .fit import DivergenceError, fit
-from .history import History
+from .callbacks import Best, EarlyStopping, LivePlot, ModelCheckpoint
+from .checkpoint import load_checkpoint, save_checkpoint
+from .fit import fit
+from .history import Diagnostics, History
 from .lr_finder import LRSweep, find_lr
 from .metrics import (
     Pooled,
@@ -16,19 +18,28 @@ from .metrics import (
     top_k_accuracy,
 )
 from .progress import Progress
+from .run import DivergenceError, Run
 
 __all__ = [
+    "Best",
+    "Diagnostics",
     "DivergenceError",
+    "EarlyStopping",
     "History",
     "LRSweep",
+    "LivePlot",
+    "ModelCheckpoint",
     "Pooled",
     "Progress",
+    "Run",
     "accuracy",
     "confusion_matrix",
     "evaluate",
     "find_lr",
     "fit",
+    "load_checkpoint",
     "predict",
     "r2",
+    "save_checkpoint",
     "top_k_accuracy",
 ]

@@ -1,53 +1,33 @@
 """fit: the training loop, for those who do not want to write their own.
 
-Floor: train.  May import everything below.  What is measured, and on which data, is `metrics`'
-matter; what is kept `history`'s; what is shown `progress`'.
+Floor: train.  May import everything below.  This file holds the arguments; the loop is `run`'s
+matter, a step `step`'s; what is measured, and on which data, `metrics`'; what is kept `history`'s;
+what is shown `progress`'; what happens besides `callbacks`'.
 """
 
 from __future__ import annotations
 
-import math
-import operator
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+import os
+import platform
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._typing import SeedLike
-from ..compiler import CompileError
-from ..compiler import compile as compile_step
+from ..data import DataLoader
 from ..data._checks import as_count
-from ..data.batches import Batches
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
-from ..random import as_generator
-from ..tensor import Tensor
+from ..random import as_generator, state_of
+from .callbacks import LivePlot, ModelCheckpoint
 from .history import History
-from .metrics import (
-    Averages,
-    Loss,
-    Metric,
-    Metrics,
-    Model,
-    as_batches,
-    as_loss,
-    as_metrics,
-    evaluate,
-    measured,
-    mode,
-    pairs,
-)
-from .progress import Progress, epoch_line, write
-
-
-class DivergenceError(FloatingPointError):
-    """The loss became NaN or infinite; `history` holds what was recorded before."""
-
-    def __init__(self, message: str, history: History) -> None:
-        super().__init__(message)
-        self.history = history
+from .metrics import Loss, Metric, Metrics, Model, as_batches, as_loss, as_metrics, evaluate
+from .progress import write
+from .run import Callback, Run
+from .step import Step
 
 
 def fit(
@@ -60,8 +40,17 @@ def fit(
     batch_size: int = 64,
     validation: Any = None,
     metrics: Metrics = None,
+    schedule: Any = None,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    accumulate: int = 1,
+    callbacks: Callback | Sequence[Callback] = (),
+    checkpoint: str | os.PathLike[str] | ModelCheckpoint | None = None,
+    resume: bool | str | os.PathLike[str] = False,
     rng: SeedLike = None,
     verbose: int = 1,
+    live: bool = False,
+    diagnostics: int = 50,
     compile: bool = True,
 ) -> History:
     """Train a model: for every batch a forward pass, a backward pass, and a step of the optimiser.
@@ -93,10 +82,40 @@ def fit(
         "accuracy", "top_k_accuracy" or "r2"; or a function (prediction, target) of arrays, a
         `Pooled`; a list of these, or a dict of them by name.  On the training data they look at the
         predictions that the steps made.
+    schedule
+        Changes the learning rate: an object of `optim.lr_scheduler` over `optimizer`.  It goes on
+        after every step; `ReduceLROnPlateau` after every epoch, with the loss of the validation, or
+        of the training where there is none.
+    clip_norm
+        The most that the norm of all gradients together may be: greater ones are scaled down.
+    clip_value
+        The most that each number of a gradient may be, in magnitude; clipped before the norm is.
+    accumulate
+        How many batches make one step, which then follows the mean over all their samples: as one
+        batch of so many times the size, where the loss is a mean over samples and the model treats
+        them one by one (batch normalisation does not).  The last step of an epoch takes what is
+        left.
+    callbacks
+        A function `(event, run)`, or several: called with "train_begin", "step_end", "epoch_end",
+        "train_end" and a `Run`, which has `model`, `optimizer`, `history`, `epoch`, `stop(why)`,
+        `save(path)`.  `EarlyStopping` is one.
+    checkpoint
+        A folder in which the training is saved after each epoch, as `last.npz`, and where it was
+        best, as `best.npz`; or a `ModelCheckpoint`, for more choices.
+    resume
+        True: go on from `last.npz` in the folder of `checkpoint`, if it is there; or the path of a
+        checkpoint.  All other arguments as in the run that was left, but `epochs` may be greater.
+        The result is that of a run without the break, to the bit.
     rng
         The generator that shuffles.
     verbose
         1: a progress bar where someone watches, and a line per epoch; 2: the lines; 0: nothing.
+    live
+        Draw the curves in a notebook while training; needs IPython.
+    diagnostics
+        Look at gradients, updates and dead units in every so-manieth step, from the first, and keep
+        them in `history.diagnostics`; 0: never.  After 100 samples it is every second of these, and
+        so on.
     compile
         Whether to record the step with `tensorgrad.compile`, after the first one.  The numbers are
         the same; where the model or the loss cannot be recorded, training goes on without, and a
@@ -105,14 +124,15 @@ def fit(
     Returns
     -------
     History
-        The loss of every step; per epoch "loss" and the metrics, means weighted by the lengths of
-        the batches, and the same names with `val_` for the validation.
+        The loss and the learning rate of every step; per epoch "loss" and the metrics, means
+        weighted by the lengths of the batches, and the same names with `val_` for the validation;
+        and in `runs` the seed, the versions and the threads that it takes to repeat the training.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is not as described, there is no sample, or the optimiser has none of the
-        model's parameters.  Nothing was changed then.
+        model's parameters, or the checkpoint does not fit.  Nothing was changed then.
     DivergenceError
         If the loss is NaN or infinite.  The step was not taken; the exception has the history.
 
@@ -131,107 +151,39 @@ def fit(
     if verbose not in (0, 1, 2):
         raise ValueError(f"verbose is {verbose!r}; expected 0, 1 or 2")
     _check_optimizer(optimizer, model)
-    run = _Run(
-        model, as_loss(loss), optimizer, as_metrics(metrics), epochs, verbose, compile, History()
-    )
-    rng = as_generator(rng)
-    batches = as_batches(data, batch_size, passes=epochs, shuffle=True, rng=rng)
+    _check_schedule(schedule, optimizer)
+    loss, functions = as_loss(loss), as_metrics(metrics)
+    generator = as_generator(rng)
+    batches = as_batches(data, batch_size, passes=epochs, shuffle=True, rng=generator)
     if validation is not None:
         validation = as_batches(validation, batch_size, name="validation", passes=epochs)
-        if isinstance(validation, Batches):  # what does not fit is found now, not after an epoch
-            evaluate(model, [next(iter(validation))], loss=run.loss, metrics=run.metrics)
-    try:
-        with mode(model, training=True):
-            for epoch in range(1, epochs + 1):
-                run.epoch(epoch, batches, validation)
-    except KeyboardInterrupt:
-        if verbose:
-            write(f"stopped by Ctrl-C in epoch {run.history.epochs + 1}/{epochs}\n")
-    finally:
-        optimizer.zero_grad()
+        _try_validation(model, validation, loss, functions)
+    step = Step(
+        model,
+        loss,
+        optimizer,
+        clip_norm=_limit("clip_norm", clip_norm),
+        clip_value=_limit("clip_value", clip_value),
+        returns_prediction=bool(functions),
+        compile=compile,
+        warn=lambda why: write(why + "\n") if verbose else None,
+    )
+    run = Run(
+        step,
+        batches,
+        epochs=epochs,
+        validation=validation,
+        metrics=functions,
+        schedule=schedule,
+        accumulate=as_count("accumulate", accumulate, 1),
+        diagnostics=as_count("diagnostics", diagnostics, 0),
+        callbacks=_callbacks(callbacks, checkpoint, live),
+        verbose=verbose,
+    )
+    _resume(run, resume, checkpoint)
+    run.history.runs.append(_circumstances(len(run.history.steps), rng, generator))
+    run.train()
     return run.history
-
-
-@dataclass
-class _Run:
-    """A training run: what stays the same from step to step, and the history that grows."""
-
-    model: Model
-    loss: Loss
-    optimizer: Optimizer
-    metrics: dict[str, Metric]
-    epochs: int
-    verbose: int
-    compile: bool
-    history: History
-
-    def __post_init__(self) -> None:
-        self.compiled: Any = None
-        """The step as a recording, once the first step has been taken."""
-
-    def epoch(self, epoch: int, batches: Iterable[Any], validation: Iterable[Any] | None) -> None:
-        """Pass the data once, validate, and close the epoch in the history."""
-        start = time.perf_counter()
-        averages = Averages(self.metrics)
-        total = operator.length_hint(batches, -1)
-        name = f"epoch {epoch}/{self.epochs}"
-        with Progress(total if total >= 0 else None, name, verbose=self.verbose) as bar:
-            for x, y in pairs(batches):
-                values = self.step(x, y, f"step {bar.done + 1} of epoch {epoch}")
-                averages.add(len(y), values)
-                bar.update(values["loss"])
-        values = averages.means()
-        if validation is not None:
-            found = evaluate(self.model, validation, loss=self.loss, metrics=self.metrics)
-            values |= {f"val_{key}": value for key, value in found.items()}
-        seconds = time.perf_counter() - start
-        self.history.end_epoch(seconds=seconds, **values)
-        if self.verbose:
-            write(epoch_line(epoch, self.epochs, values, seconds) + "\n")
-
-    def step(self, x: Any, y: Any, where: str) -> dict[str, float]:
-        """Take one step, and return the loss and the metrics before it."""
-        if self.compiled is not None:
-            try:
-                loss, prediction = self.compiled(x, y)
-            except CompileError as error:
-                self.compile, self.compiled = False, None
-                if self.verbose:
-                    write(f"not compiled: {error}\n")
-        if self.compiled is None:
-            loss, prediction = self._gradients(x, y)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise DivergenceError(
-                f"the loss is {value} at {where}, which was not taken: lower the learning rate (it "
-                f"is {self.optimizer.lr:g}), or look for NaN and huge numbers in the data; "
-                "the exception's .history holds the record up to here",
-                self.history,
-            )
-        # Before the step, so that a metric that fails at the first batch leaves the model alone.
-        values = {"loss": value, **measured(self.metrics, prediction, y)}
-        self.history.record_step(value)
-        if self.compiled is None:
-            self.optimizer.step()
-            if self.compile:
-                self.compiled = compile_step(self._whole_step)
-        return values
-
-    def _gradients(self, x: Any, y: Any) -> tuple[Tensor, Any]:
-        """Compute the loss and the prediction, and the gradients if the loss is a number."""
-        self.optimizer.zero_grad()
-        prediction = self.model(x)
-        loss = _checked_loss(self.loss(prediction, y))
-        if np.isfinite(loss.detach().data):
-            loss.backward()
-        return loss, prediction
-
-    def _whole_step(self, x: Any, y: Any) -> tuple[Tensor, Any]:
-        """Take a step, unless the loss is no number; return loss and prediction from before it."""
-        loss, prediction = self._gradients(x, y)
-        if np.isfinite(loss.detach().data):
-            self.optimizer.step()
-        return loss, prediction if self.metrics else None
 
 
 def _check_optimizer(optimizer: Any, model: Model) -> None:
@@ -239,6 +191,7 @@ def _check_optimizer(optimizer: Any, model: Model) -> None:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"optimizer is {optimizer!r}; expected an object such as optim.Adam(model.parameters())"
+            ", no class, and none that needs a closure, such as LBFGS"
         )
     if isinstance(model, Module):
         held = {id(parameter) for parameter in optimizer.params}
@@ -249,15 +202,81 @@ def _check_optimizer(optimizer: Any, model: Model) -> None:
             )
 
 
-def _checked_loss(loss: Any) -> Tensor:
-    """Return the loss, if it is a Tensor of one number."""
-    if not isinstance(loss, Tensor):
+def _check_schedule(schedule: Any, optimizer: Optimizer) -> None:
+    """Raise unless this changes the learning rate of the optimiser, as far as one can tell."""
+    if schedule is None:
+        return
+    if isinstance(schedule, type) or not callable(getattr(schedule, "step", None)):
         raise TypeError(
-            f"the loss function returned a {type(loss).__name__}; expected a Tensor that was "
-            "computed from the prediction"
+            f"schedule is {schedule!r}; expected an object with a method step(), such as "
+            "optim.lr_scheduler.StepLR(optimizer, 100)"
         )
-    if loss.shape:
-        raise ValueError(
-            f"the loss function returned shape {loss.shape}; expected one number: take the mean"
-        )
-    return loss
+    if getattr(schedule, "optimizer", optimizer) is not optimizer:
+        raise ValueError("the schedule belongs to another optimizer: make it from the one given")
+
+
+def _try_validation(
+    model: Model, batches: Iterable[Any], loss: Loss, metrics: Mapping[str, Metric]
+) -> None:
+    """Evaluate the first batch: what does not fit is found now, not after an epoch."""
+    if isinstance(batches, DataLoader):
+        position = batches.state_dict()
+        evaluate(model, [next(iter(batches))], loss=loss, metrics=metrics)
+        batches.load_state_dict(position)
+
+
+def _limit(name: str, value: float | None) -> float | None:
+    """Return a limit of gradients, a positive number or None."""
+    if value is not None and not float(value) > 0:
+        raise ValueError(f"{name} is {value!r}; expected a number > 0, or None")
+    return value
+
+
+def _callbacks(
+    given: Callback | Sequence[Callback],
+    checkpoint: str | os.PathLike[str] | ModelCheckpoint | None,
+    live: bool,
+) -> list[Callback]:
+    """Return all callbacks; what saves comes after those that have a state to be saved."""
+    found = [given] if callable(given) else list(given)
+    for callback in found:
+        if not callable(callback) or isinstance(callback, type):
+            raise TypeError(f"a callback is {callback!r}; expected a function (event, run)")
+    if checkpoint is not None:
+        saves = isinstance(checkpoint, ModelCheckpoint)
+        found.append(checkpoint if saves else ModelCheckpoint(checkpoint))  # type: ignore[arg-type]
+    return [*found, LivePlot()] if live else found
+
+
+def _resume(run: Run, resume: Any, checkpoint: Any) -> None:
+    """Go on from a checkpoint where that is asked for; a first run has none in its folder."""
+    if checkpoint is not None:
+        run.check_resumable()
+    elif resume is True:
+        raise ValueError("resume=True goes on from a folder: give checkpoint= too, or a path")
+    if resume is True:
+        folder = checkpoint.folder if isinstance(checkpoint, ModelCheckpoint) else Path(checkpoint)
+        if (folder / "last.npz").exists():
+            run.resume(folder / "last.npz")
+    elif resume:
+        run.resume(resume)
+
+
+def _circumstances(step: int, rng: SeedLike, generator: np.random.Generator) -> dict[str, Any]:
+    """Return what it takes, beside code and data, to repeat a run from its first step on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+    set_threads = [os.environ[name] for name in names if os.environ.get(name, "").isdigit()]
+    return {
+        "first_step": step,
+        "seed": int(rng) if isinstance(rng, (int, np.integer)) else None,
+        "generators": {
+            "rng": state_of(generator),
+            "default": state_of(as_generator(None)),
+        },
+        # The package's root is above this floor, and has been imported all the same.
+        "tensorgrad": sys.modules[__name__.partition(".")[0]].__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "threads": int(set_threads[0]) if set_threads else cores,
+    }

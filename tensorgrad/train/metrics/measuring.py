@@ -104,6 +104,16 @@ class Averages:
                 found[name] = float(pooled.result(total)) if pooled.number else pooled.result(total)
         return found
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the sums so far."""
+        names, totals = list(self._totals), list(self._totals.values())
+        return {"count": self._count, "names": names, "totals": totals}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from such sums."""
+        totals = dict(zip(state["names"], state["totals"], strict=True))
+        self._count, self._totals = int(state["count"]), totals
+
 
 def measured(functions: Mapping[str, Metric], prediction: Any, target: Any) -> dict[str, Any]:
     """Apply metrics to a prediction and its target: numbers, and of `Pooled` the arrays."""
