@@ -34,6 +34,24 @@ def loss_curve(folder: Path) -> None:
     history.plot(folder / "loss_curve.png")
 
 
+def diagnostics(folder: Path) -> None:
+    """Draw what docs/training.md says of the steps of a training."""
+    tg.manual_seed(0)
+    data = tg.data.digits()
+    model = tg.nn.MLP(784, [64, 64, 10], activation="relu", output_activation=None)
+    adam = tg.optim.Adam(model.parameters(), lr=0.003)
+    tg.fit(
+        model,
+        (data.x_train, data.y_train),
+        loss=tg.nn.cross_entropy,
+        optimizer=adam,
+        epochs=4,
+        schedule=tg.optim.lr_scheduler.CosineAnnealingLR(adam, 500),
+        diagnostics=5,
+        verbose=0,
+    ).plot("diagnostics", folder / "diagnostics.png")
+
+
 def spirals(folder: Path) -> None:
     """Draw the decisions of the network of docs/quickstart.md."""
     tg.manual_seed(0)
@@ -125,6 +143,7 @@ def uncertainty(folder: Path) -> None:
 PICTURES = {
     "loss_curve.png": loss_curve,
     "learning_rates.png": learning_rates,
+    "diagnostics.png": diagnostics,
     "spirals.png": spirals,
     "neuron.svg": neuron,
     "engine_graph.svg": engine_graph,
