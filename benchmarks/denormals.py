@@ -30,12 +30,17 @@ TARGET = 1.1
 def measured(settings: Settings, rows: Sequence[str]) -> Report:  # noqa: ARG001 - there is one row
     """Return the table of this group, and what went wrong."""
     lines, faults = [], []
-    for name, kind, options in OPTIMISERS if settings.asks_for(PEERS["tensorgrad"]) else ():
-        progress(f"denormals: {name}")
-        try:
-            lines.append(line(name, *timed(kind, options, settings)))
-        except PeerError as error:
-            faults.append(f"denormals, {name}: {str(error).splitlines()[-1]}")
+    with contextlib.ExitStack() as stack:
+        asked = settings.asks_for(PEERS["tensorgrad"])
+        pair = [stack.enter_context(Process(PEERS["tensorgrad"])) for _ in range(2 * asked)]
+        for process in pair:
+            process.ready()
+        for name, kind, options in OPTIMISERS if asked else ():
+            progress(f"denormals: {name}")
+            try:
+                lines.append(line(name, *timed(pair, kind, options, settings)))
+            except PeerError as error:
+                faults.append(f"denormals, {name}: {str(error).splitlines()[-1]}")
     title = (
         f"Training step of the digits network after {settings.fading:,} steps, in nearly all of "
         "which half of the first layer was dead: microseconds"
@@ -45,21 +50,18 @@ def measured(settings: Settings, rows: Sequence[str]) -> Report:  # noqa: ARG001
 
 
 def timed(
-    kind: str, options: Mapping[str, Any], settings: Settings
+    pair: Sequence[Process], kind: str, options: Mapping[str, Any], settings: Settings
 ) -> tuple[list[float], list[float]]:
     """Train two networks, one with dead units; return the seconds of their steps, in turn."""
     digits = asdict(next(workload for workload in WORKLOADS if workload.name == "digits"))
-    with contextlib.ExitStack() as stack:
-        pair = [stack.enter_context(Process(PEERS["tensorgrad"])) for _ in range(2)]
-        for process, dead in zip(pair, (False, True), strict=True):
-            process.ready()
-            case = {"workload": digits, "kind": kind, "numbers": dict(options), "dead": dead}
-            process.load("fading", case)
-            process.value(settings.fading)
-        steps = max(settings.least, int(settings.seconds / pair[0].time(settings.least, 0)))
-        rounds = [[process.time(steps, 0) for process in pair] for _ in range(settings.rounds)]
-    alive, dead_too = zip(*rounds, strict=True)
-    return list(alive), list(dead_too)
+    for process, dead in zip(pair, (False, True), strict=True):
+        case = {"workload": digits, "kind": kind, "numbers": dict(options), "dead": dead}
+        process.load("fading", case)
+        process.value(settings.fading)
+    steps = max(settings.least, int(settings.seconds / pair[0].time(settings.least, 0)))
+    rounds = [[process.time(steps, 0) for process in pair] for _ in range(settings.rounds)]
+    alive, half_dead = zip(*rounds, strict=True)
+    return list(alive), list(half_dead)
 
 
 def line(name: str, alive: Sequence[float], dead: Sequence[float]) -> list[str]:

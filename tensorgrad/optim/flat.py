@@ -75,7 +75,7 @@ class Flat:
         for name, array in init(self.data, group.options).items():
             self._remember(name, array)
         # Parameters with the same number in here have equal counts, and may be updated as one.
-        self.groups = (0,) * len(self.params)
+        self.cohorts = (0,) * len(self.params)
         away = [k for k in range(len(self.params)) if not self.take_home(k)]
         self.apart = {away[i] for i in _sharing([self.params[k]._data for k in away])}
 
@@ -131,26 +131,28 @@ class Flat:
 
     def regroup(self) -> None:
         """Find the parameters that have equal counts."""
-        self._group(
+        self._gather(
             b"".join(array[k].tobytes() for array in self.counts.values())
             for k in range(len(self.params))
         )
 
-    def _group(self, keys: Iterable[Hashable]) -> None:
-        """Let the parameters with equal keys be a group."""
+    def _gather(self, keys: Iterable[Hashable]) -> None:
+        """Let the parameters with equal keys be a cohort."""
         numbers: dict[Hashable, int] = {}
-        groups = tuple([numbers.setdefault(key, len(numbers)) for key in keys])
-        if groups != self.groups:  # a recorded step holds as long as it finds the same object here
-            self.groups = groups
+        cohorts = tuple([numbers.setdefault(key, len(numbers)) for key in keys])
+        if (
+            cohorts != self.cohorts
+        ):  # a recorded step holds as long as it finds the same object here
+            self.cohorts = cohorts
 
     def runs(self, reached: Container[int], any_size: bool = False) -> list[Run]:
         """Cut the parameters that were reached into runs, each of which is updated as one array.
 
-        Those of a group that are not reached do not count this step, and leave the group.  Large
+        Those of a cohort that are not reached do not count this step, and leave it.  Large
         parameters are in runs of their own unless `any_size` is said.
         """
         # Without a look at the counts, so that a recorded step may come along here.
-        self._group([(self.groups[k], i in reached) for k, i in enumerate(self.members)])
+        self._gather([(self.cohorts[k], i in reached) for k, i in enumerate(self.members)])
         found: list[list[int]] = []
         for k, i in enumerate(self.members):
             if i not in reached:
@@ -167,7 +169,7 @@ class Flat:
             return False
         small = any_size or max(self.params[k].size, self.params[following].size) <= _SMALL
         apart = k in self.apart or following in self.apart
-        return small and not apart and self.groups[k] == self.groups[following]
+        return small and not apart and self.cohorts[k] == self.cohorts[following]
 
 
 class Run:

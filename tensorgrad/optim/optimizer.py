@@ -262,16 +262,16 @@ class Optimizer(BaseOptimizer):
         Raises
         ------
         NotNowError
-            If a group would split, or somebody has put other arrays into the state: both are done
+            If a cohort would split, or somebody has put other arrays into the state: both are done
             eagerly, and once.
         """
         if not _same(_arrays(self.state), self._views):
             raise NotNowError
-        before = [flat.groups for flat in self._flats]
+        before = [flat.cohorts for flat in self._flats]
         runs = [run for flat in self._flats for run in flat.runs(set(reached), any_size=True)]
-        if any(flat.groups is not old for flat, old in zip(self._flats, before, strict=True)):
+        if any(flat.cohorts is not old for flat, old in zip(self._flats, before, strict=True)):
             for flat, old in zip(self._flats, before, strict=True):
-                flat.groups = old
+                flat.cohorts = old
             raise NotNowError
         return runs
 
