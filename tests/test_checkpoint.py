@@ -203,9 +203,9 @@ def run(folder, model=None, **options):
     x = np.linspace(-1, 1, 12, dtype=np.float32)[:, None]
     if "optimizer" not in options:
         options["optimizer"] = optim.SGD(model.parameters(), lr=0.1)
-    options = {"epochs": 2, "checkpoint": folder} | options
+    options = {"epochs": 2, "checkpoint": folder, "verbose": 0} | options
     data = options.pop("data", (x, 3 * x))
-    return fit(model, data, loss=nn.mse_loss, batch_size=5, rng=0, verbose=0, **options)
+    return fit(model, data, loss=nn.mse_loss, batch_size=5, rng=0, **options)
 
 
 @pytest.mark.parametrize(
@@ -266,3 +266,31 @@ def test_a_folder_that_cannot_be_made_is_found_before_the_first_step(tmp_path):
     with pytest.raises(OSError, match="file"):
         run(tmp_path / "file" / "folder", model)
     np.testing.assert_array_equal(model.weight.data, nn.Linear(1, 1, rng=0).weight.data)
+
+
+@pytest.mark.parametrize("name", ["last.npz", "best.npz"])
+def test_a_training_survives_a_checkpoint_that_cannot_be_saved(name, tmp_path):
+    """Cases 114 and 115: as on a full disk; the file is tried again when it is due."""
+
+    def trouble(event, run):
+        if event == "epoch_end" and run.epoch == 2:
+            (tmp_path / name).rename(tmp_path / "kept.npz")
+            (tmp_path / name).mkdir()
+        elif event == "epoch_end" and run.epoch == 3:
+            (tmp_path / name).rmdir()
+
+    with pytest.warns(RuntimeWarning, match=f"{name} is as it was, .* after step 6: .*folder"):
+        history = run(tmp_path, callbacks=trouble, epochs=3)
+    assert history.epochs == 3
+    for path, steps in (("kept.npz", 3), (name, 9)):
+        found = History()
+        load_checkpoint(tmp_path / path, history=found)
+        assert found.steps == history.steps[:steps]
+
+
+def test_a_resumed_training_says_where_it_goes_on(tmp_path, capsys):
+    run(tmp_path)
+    run(tmp_path, epochs=3, resume=True, verbose=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"goes on from {tmp_path / 'last.npz'}, after 6 steps and 2 whole epochs"
+    assert [line[:9] for line in lines[1:]] == ["epoch 3/3"]

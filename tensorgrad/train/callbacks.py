@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -190,7 +191,8 @@ class ModelCheckpoint:
 
     Before the first step as well, so that a folder that cannot be written to is found then.  Both
     files hold the whole training; `load_checkpoint("best.npz", model=model)` takes the weights
-    alone.  A file appears whole, or the one before it stays.
+    alone.  A file appears whole, or the one before it stays: where a later saving fails, as on a
+    full disk, the training goes on, with a warning.
 
     Parameters
     ----------
@@ -228,11 +230,22 @@ class ModelCheckpoint:
             if not steps:
                 run.save(self.folder / "last.npz")
         elif event == "epoch_end":
-            if self.best.is_new(run):
-                run.save(self.folder / "best.npz")
-            run.save(self.folder / "last.npz")
+            before = self.best.state_dict()
+            if self.best.is_new(run) and not self._saved(run, "best.npz"):
+                self.best.load_state_dict(before)  # so that the next one is tried
+            self._saved(run, "last.npz")
         elif event == "step_end" and self.every and steps % self.every == 0:
-            run.save(self.folder / "last.npz")
+            self._saved(run, "last.npz")
+
+    def _saved(self, run: Run, name: str) -> bool:
+        """Save, and tell whether that went well: a full disk is no reason to lose a training."""
+        try:
+            run.save(self.folder / name)
+        except OSError as error:
+            why = f"{name} is as it was, since it could not be saved after step "
+            warnings.warn(f"{why}{len(run.history.steps)}: {error}", RuntimeWarning, stacklevel=2)
+            return False
+        return True
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was best."""

@@ -267,6 +267,9 @@ class Run:
     def resume(self, path: Any) -> None:
         """Go on from a checkpoint of `save`; where something does not fit nothing is changed."""
         load_checkpoint(path, **self._parts())
+        if self._verbose:
+            steps, epochs = len(self.history.steps), self.history.epochs
+            write(f"goes on from {path}, after {steps:,} steps and {epochs} whole epochs\n")
 
     def check_resumable(self) -> None:
         """Raise unless the positions in the data and in the schedule can be saved."""
