@@ -211,6 +211,8 @@ class _Writer:
             dtype = self.names.value(out.dtype, self.arrays.read)
             self._line(f"if {name}.shape != {out.shape} or {name}.dtype != {dtype}:")
             self._line("    return MISSED")
+            if not out.shape:
+                self._line(f"{name} = {name}[()]")  # loops take no array where they want a number
 
     def _assign(self, instruction: Instruction, text: str) -> None:
         """Write `name = text`, for each of several results."""
