@@ -8,13 +8,13 @@ NumPy's function, or an independent formula for what NumPy has not.
 from __future__ import annotations
 
 import itertools
-import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+import op_cases_activations
 import op_cases_calculus
 import op_cases_convolution
 import op_cases_fft
@@ -28,7 +28,7 @@ import op_cases_statistics
 import op_cases_ufuncs
 import tensorgrad as tg
 from case import Case, Sample, apart, inside, normal, positive, row
-from tensorgrad.ops import activations, fused
+from tensorgrad.ops import fused
 
 
 def tensor(name: str) -> Callable[..., Any]:
@@ -80,12 +80,6 @@ BROADCAST: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
 ]
 
 
-def erf_cdf(x: Any) -> Any:
-    """The normal distribution function by the C library's erfc, element by element."""
-    flat = [0.5 * math.erfc(-v / math.sqrt(2.0)) for v in np.ravel(x).tolist()]
-    return np.array(flat, dtype=x.dtype).reshape(np.shape(x))
-
-
 def _elementwise() -> list[Case]:
     rows = [
         row(name, getattr(tg, name), sample(2, 3), reference=getattr(np, name), also=also,
@@ -129,31 +123,6 @@ def _elementwise() -> list[Case]:
         row("astype narrow", lambda x: x.astype(np.float16), normal(2, 3), order=0),
     ]  # fmt: skip
     return rows
-
-
-def _activations() -> list[Case]:
-    """Against the formula that a textbook has."""
-    return [
-        row("sigmoid", tg.sigmoid, normal(2, 3), reference=lambda x: 1 / (1 + np.exp(-x)),
-            also=(tensor("sigmoid"),), exact=False, holomorphic=True, elementwise=True),
-        row("softplus", tg.softplus, normal(2, 3), reference=lambda x: np.log(1 + np.exp(x)),
-            also=(tensor("softplus"),), exact=False, holomorphic=True, elementwise=True),
-        row("silu", tg.silu, normal(2, 3), reference=lambda x: x / (1 + np.exp(-x)),
-            also=(tensor("silu"),), exact=False, holomorphic=True, elementwise=True),
-        row("relu", tg.relu, apart(2, 3), reference=lambda x: np.where(x > 0, x, 0.0),
-            also=(tensor("relu"),), elementwise=True),
-        row("leaky_relu", lambda x: tg.leaky_relu(x, 0.2), apart(2, 3),
-            reference=lambda x: np.where(x > 0, x, 0.2 * x),
-            also=(lambda x: x.leaky_relu(0.2),), elementwise=True),
-        row("normal_cdf", activations.normal_cdf, normal(2, 3), reference=erf_cdf,
-            exact=False, dispatches=False, elementwise=True),
-        row("gelu", tg.gelu, normal(2, 3), reference=lambda x: x * erf_cdf(x),
-            also=(tensor("gelu"),), exact=False, dispatches=False, elementwise=True),
-        row("gelu tanh", lambda x: tg.gelu(x, "tanh"), normal(2, 3),
-            reference=lambda x: 0.5 * x * (
-                1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))),
-            exact=False, holomorphic=True, elementwise=True),
-    ]  # fmt: skip
 
 
 # --- reductions -----------------------------------------------------------------------------------
@@ -443,24 +412,27 @@ def _indexing() -> list[Case]:
     return rows
 
 
+TABLES = (
+    op_cases_activations,
+    op_cases_calculus,
+    op_cases_convolution,
+    op_cases_fft,
+    op_cases_indexing,
+    op_cases_linalg,
+    op_cases_order,
+    op_cases_sequence,
+    op_cases_shapes,
+    op_cases_standardise,
+    op_cases_statistics,
+    op_cases_ufuncs,
+)
 CASES = [
     *_elementwise(),
-    *_activations(),
     *_reductions(),
     *_shapes(),
     *_products(),
     *_indexing(),
-    *op_cases_calculus.CASES,
-    *op_cases_convolution.CASES,
-    *op_cases_fft.CASES,
-    *op_cases_indexing.CASES,
-    *op_cases_linalg.CASES,
-    *op_cases_order.CASES,
-    *op_cases_sequence.CASES,
-    *op_cases_shapes.CASES,
-    *op_cases_standardise.CASES,
-    *op_cases_statistics.CASES,
-    *op_cases_ufuncs.CASES,
+    *(case for table in TABLES for case in table.CASES),
 ]
 
 ONE_OF_EACH = list({case.name.split()[0]: case for case in reversed(CASES)}.values())

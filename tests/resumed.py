@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +66,8 @@ def lstm(rng: np.random.Generator) -> tuple[Any, Any]:
     return Reader(rng), points(rng, 3, 4)
 
 
-MODELS: dict[str, Callable[[np.random.Generator], tuple[Any, Any]]] = {"mlp": mlp}
+MODELS = {"mlp": mlp, "cnn": cnn, "lstm": lstm}
 """Each makes a model and its data."""
-if hasattr(nn, "Conv2d") and hasattr(nn, "BatchNorm2d"):
-    MODELS["cnn"] = cnn
-if hasattr(nn, "LSTM"):
-    MODELS["lstm"] = lstm
 
 
 def train(

@@ -242,9 +242,9 @@ def test_a_chain_says_what_runs_it(threads):
     function()
     chain = function.plan[0]
     (runner,) = function._last().plan.runners.values()
-    how = "blocks" if not NUMBA else "generated loop"
-    assert chain.runs == (f"{how}, two threads" if threads == 2 else how)
-    assert runner.halved(threads) is (threads == 2)
+    shared = NUMBA and threads == 2
+    assert chain.runs == ("generated loop" if NUMBA else "blocks") + ", two threads" * shared
+    assert runner.halved(threads) is shared
 
 
 @pytest.mark.skipif(not NUMBA, reason="numba is not installed")

@@ -209,15 +209,11 @@ def test_two_threads_at_once_and_halves_of_halves() -> None:
 FORK = """
 import os, sys
 import numpy as np
-from tensorgrad.compiler import blocks, threads
-from tensorgrad.compiler.blocks import Blocks
+from tensorgrad.compiler import threads
 from tensorgrad.compiler.chain import Chain, Line, Operand
-{numba}
 x = np.arange(400_000, dtype="f4")
-operand = Operand(x.shape, x.dtype)
-chain = Chain(x.shape, (operand,), (Line("square", (0,), x.dtype),), (1,))
 out = np.empty_like(x)
-call = {make}(chain).bind([x], [out], threads=2)
+{call}
 call()
 for _ in range(3):
     out[:] = 0
@@ -233,15 +229,26 @@ print("fine")
 """
 
 
+FUNCTION = """
+halves = [(x[cut], out[cut]) for cut in (slice(200_000), slice(200_000, None))]
+call = lambda: threads.both(np.square, *halves)
+"""
+LOOP = """
+from tensorgrad.compiler.loops import compiled_loop
+operand = Operand(x.shape, x.dtype)
+chain = Chain(x.shape, (operand,), (Line("square", (0,), x.dtype),), (1,))
+call = compiled_loop(chain).bind([x], [out], threads=2)
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-@pytest.mark.parametrize("make", ["Blocks", "compiled_loop"])
+@pytest.mark.parametrize("call", [FUNCTION, LOOP], ids=["function", "loop"])
 def test_a_forked_process_starts_anew(
-    make: str, tmp_path: Path, request: pytest.FixtureRequest
+    call: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    if make == "compiled_loop":
+    if call == LOOP:
         request.getfixturevalue("numba")
-    numba = f"from tensorgrad.compiler.loops import {make}" if make != "Blocks" else ""
-    program = FORK.format(make=make, numba=numba)
+    program = FORK.format(call=call)
     # Python 3.12 warns of forks of a process with threads, which is what this is about.
     assert run(program, tmp_path, PYTHONWARNINGS="ignore::DeprecationWarning") == "fine"
 

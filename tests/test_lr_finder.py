@@ -160,10 +160,10 @@ def test_the_default_generator_and_that_of_batches_are_put_back() -> None:
     model, optimizer = noisy()
     given = batches(DATA, 32, shuffle=True, rng=np.random.default_rng(4))
     model.drop.rng = None  # it draws from the default one
-    before = state(model, optimizer, given.rng)
+    before = state(model, optimizer, given.generator)
     sweep(model, optimizer)
     sweep(model, optimizer, data=given, rng=0)
-    assert state(model, optimizer, given.rng) == before
+    assert state(model, optimizer, given.generator) == before
 
 
 class FailsAt:

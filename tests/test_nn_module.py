@@ -382,7 +382,7 @@ def test_the_text_is_a_tree_with_counts() -> None:
         (nn.GELU("tanh"), "GELU('tanh')"),
         (nn.Softmax(), "Softmax(axis=-1)"),
         (nn.MSELoss(), "MSELoss()"),
-        (nn.CrossEntropyLoss("sum"), "CrossEntropyLoss(reduction='sum')"),
+        (nn.CrossEntropyLoss("sum"), "CrossEntropyLoss(reduction='sum', label_smoothing=0.0)"),
         (nn.Sequential(tg.tanh, nn.SiLU()), "Sequential(tanh, SiLU)\n  1: SiLU()"),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ Floor: compiler, above `program`, below `emit`.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,38 @@ from .program import Array, Home, Instruction, contiguous_strides
 
 _SMALL_PRODUCT: Final = 16_384
 """Up to so many bytes a product is faster as np.dot than as np.matmul."""
+
+
+_FULL: Final = 65_536
+"""Up to so many elements a number is made an array of them, where NumPy is faster with it."""
+
+
+def wants_an_array(instruction: Instruction) -> bool:
+    """Tell whether NumPy is faster with an array of equal numbers than with one number.
+
+    `maximum` and `minimum` use the processor's vectors for two arrays alone: relu of 8,192 numbers
+    takes 1.3 us instead of 3.4.
+    """
+    out = instruction.out
+    return (
+        instruction.function in (np.maximum, np.minimum)
+        and out.contiguous
+        and out.size <= _FULL
+        and all(a.shape == out.shape and a.contiguous for a in instruction.inputs)
+        and _same_extrema()
+    )
+
+
+@functools.cache
+def _same_extrema() -> bool:
+    """Tell whether both ways have the same bits, also of zeros and NaN."""
+    special = np.tile([0.0, -0.0, np.nan, np.inf, -np.inf, 1.0], 12)
+    return all(
+        function(x, number).tobytes() == function(x, np.full_like(x, number)).tobytes()
+        for x in (special.astype(np.float32), special)
+        for number in (0.0, -0.0, 1.0)
+        for function in (np.maximum, np.minimum)
+    )
 
 
 def casts_a_float(instruction: Instruction) -> bool:

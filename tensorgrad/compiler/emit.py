@@ -19,7 +19,7 @@ from ..quiet import quiet
 from . import threads
 from .arithmetic import dtype_of_numbers
 from .buffers import Buffers
-from .calls import by_position, casts_a_float, small_product
+from .calls import by_position, casts_a_float, small_product, wants_an_array
 from .chain import Literal
 from .names import Names, hint, symbol
 from .plan import Plan
@@ -270,13 +270,13 @@ class _Writer:
         if dtype is None:
             return self.names.value(argument, self.arrays.read)
         number = np.asarray(argument, dtype)
-        key = (number.dtype, number.tobytes())
+        shape = instruction.out.shape if wants_an_array(instruction) else ()
+        key = (shape, number.dtype, number.tobytes())
         if key not in self._literals:
-            self._literals[key] = self.names.new(f"number_{argument}")
+            name = self._literals[key] = self.names.new(f"number_{argument}")
             value = self.names.value(argument, self.arrays.read)
-            self.arrays.prepare(
-                f"{self._literals[key]} = np.asarray({value}, np.{number.dtype.name})"
-            )
+            made = f"np.full({shape}, {value}" if shape else f"np.asarray({value}"
+            self.arrays.prepare(f"{name} = {made}, np.{number.dtype.name})")
         return self._literals[key]
 
     def _elementwise(self, instruction: Instruction) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .arithmetic import supported
 from .arrangement import arranged
-from .blocks import BLOCK, Blocks
+from .blocks import Blocks
 from .chain import Chain, Literal
 from .loops import Loop, compiled_loop
 from .memory import Memory
@@ -21,6 +21,9 @@ from .program import Array, Instruction, Kind, Program
 from .tape import ASTYPE, COPY
 from .threads import TRANSCENDENTAL as LARGE
 
+_SMALL: Final = 8192
+"""Up to so many elements calls of NumPy are written one by one: in a chain fewer arrays are alive,
+which makes a step of 17,000 parameters a twentieth faster, but a call takes a little longer."""
 TRANSCENDENTAL: Final = {
     np.arctan, np.cos, np.cosh, np.exp, np.expm1, np.log, np.log1p, np.sin, np.sinh, np.tan,
     np.tanh,
@@ -35,7 +38,7 @@ def with_chains(program: Program, threads: int, loops: bool) -> Program:
 
     def usable(instruction: Instruction) -> bool:
         slow = threads > 1 and instruction.function in TRANSCENDENTAL
-        return instruction.out.size > BLOCK and not slow and _plain(instruction)
+        return instruction.out.size > _SMALL and not slow and _plain(instruction)
 
     return fused(program, usable, lambda chain: len(chain.lines) > 1)
 

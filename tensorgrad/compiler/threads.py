@@ -20,7 +20,7 @@ from typing import Any
 ARITHMETIC = 600_000
 """Elements that a loop reads and writes, in all its arrays."""
 TRANSCENDENTAL = 150_000
-"""Elements of each array, for NumPy's functions: one that is slow, or several in blocks."""
+"""Elements of an array, for a function of NumPy that is slow."""
 
 
 def both(function: Callable[..., Any], first: tuple[Any, ...], second: tuple[Any, ...]) -> None:

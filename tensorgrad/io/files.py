@@ -69,7 +69,7 @@ def save(
     ...     path = pathlib.Path(folder, "run.npz")
     ...     io.save(path, {"model": model.state_dict(), "epoch": 7, "losses": [0.5, 0.25]})
     ...     state = io.load(path)
-    >>> model.load_state_dict(state["model"])
+    >>> _ = model.load_state_dict(state["model"])
     >>> state["epoch"], state["losses"]
     (7, [0.5, 0.25])
     """

@@ -5,17 +5,15 @@ Floor: optim.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from .._typing import Array
-from ..tensor import Tensor
-from .averages import average
+from .averages import kept_normal, settled
 from .flat import State
-from .groups import Option, Options, check_eps, fractions, number
+from .groups import Option, Options, fractions, number
 from .optimizer import Optimizer
 
 
@@ -25,10 +23,11 @@ class Adam(Optimizer):
     At step t, with gradient g, parameter p, learning rate η and weight decay λ::
 
         g ← g + λ p
-        m ← β₁ m + (1 − β₁) g
-        v ← β₂ v + (1 − β₂) g²
-        p ← p − η m̂ / (√v̂ + ε),    m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
+        m ← β₁ m + g
+        v ← β₂ v + g²
+        p ← p − η m̂ / (√v̂ + ε),    m̂ = m / w₁,  v̂ = v / w₂
 
+    The averages m̂ and v̂ are sums divided by the sums of their weights, w = (1 − βᵗ) / (1 − β).
     Each parameter counts its own steps t, those in which it had a gradient.
 
     Parameters
@@ -81,13 +80,8 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay, **options)
 
-    @staticmethod
-    def check(options: Mapping[str, Any], params: list[Tensor]) -> None:
-        """Refuse an eps that is zero in the dtype of a parameter."""
-        check_eps(options["eps"], params, share=math.sqrt(1 - options["betas"][1]))
-
     def init(self, param: Array, options: Options) -> State:  # noqa: ARG002
-        """Return the step count t, and the averages m and v, all 0."""
+        """Return the step count t, and the sums m and v, all 0."""
         return {
             "step": np.zeros(()),
             "m": np.zeros_like(param, order="C"),
@@ -107,15 +101,16 @@ class Adam(Optimizer):
     ) -> tuple[Array, State]:
         """Compute one step without weight decay.
 
-        The corrections of both averages are put into single numbers,
-        η √(1 − β₂ᵗ) / (1 − β₁ᵗ) and ε √(1 − β₂ᵗ): one pass over memory less.
+        The weights are put into single numbers, η √w₂ / w₁ and ε √w₂: three passes over memory
+        less than with averages that are kept.
         """
         beta1, beta2 = options["betas"]
         step = state["step"] + 1
-        m = average(state["m"], grad, beta1)
-        v = average(state["v"], np.square(grad), beta2)
-        scale = np.sqrt(1 - np.power(beta2, step))
-        rate = (options["lr"] * scale / (1 - np.power(beta1, step))).astype(param.dtype)
+        m = settled(beta1 * state["m"] + grad)
+        v = kept_normal(beta2 * state["v"] + np.square(grad))
+        scale = np.sqrt((1 - np.power(beta2, step)) / (1 - beta2))
+        rate = options["lr"] * scale * (1 - beta1) / (1 - np.power(beta1, step))
+        rate = rate.astype(param.dtype)
         eps = (options["eps"] * scale).astype(param.dtype)
         return param - rate * (m / (np.sqrt(v) + eps)), {"step": step, "m": m, "v": v}
 

@@ -13,6 +13,8 @@ from .._typing import Array
 
 _LARGE: Final = {np.dtype(np.float32): 2.0**-87, np.dtype(np.float64): 2.0**-848}
 """Far below what matters beside ε, far above denormal numbers: 6e-27 and 5e-256."""
+_LEAST: Final = {np.dtype(np.float32): 2.0**-120, np.dtype(np.float64): 2.0**-1000}
+"""Not much above denormal numbers, so that a share of it is none: 8e-37 and 9e-302."""
 
 
 def average(old: Array, new: Array, share: float) -> Array:
@@ -29,3 +31,9 @@ def settled(x: Array) -> Array:
     """
     large = _LARGE.get(x.dtype)
     return x if large is None else (x + large) - large
+
+
+def kept_normal(x: Array) -> Array:
+    """Raise what is never negative by 8e-37, in float64 by 9e-302: a pass less than `settled`."""
+    least = _LEAST.get(x.dtype)
+    return x if least is None else x + least

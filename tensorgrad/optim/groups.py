@@ -270,10 +270,10 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def check_eps(eps: float, params: Iterable[Tensor], share: float = 1.0) -> None:
-    """Raise if ε, or a share of it, is zero in the dtype of a parameter."""
+def check_eps(eps: float, params: Iterable[Tensor]) -> None:
+    """Raise if ε is zero in the dtype of a parameter."""
     for param in params:
-        if not param.dtype.type(eps * share):
+        if not param.dtype.type(eps):
             raise ValueError(
                 f"eps is {eps!r}, too small for {param.dtype}: where the gradient is 0, a step "
                 "would be 0 / 0; give a larger one, such as 1e-4"
