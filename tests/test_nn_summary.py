@@ -75,6 +75,30 @@ def test_a_layer_says_what_it_multiplies() -> None:
     assert (found.multiply_adds, found.rows[0].output_shapes) == (24, ((2, 4),))
 
 
+@pytest.mark.parametrize(
+    ("layer", "shapes", "products"),
+    [
+        (lambda: nn.Conv2d(4, 6, 3, groups=2), [(5, 4, 8, 9)], 5 * 6 * 6 * 7 * (2 * 9)),
+        (lambda: nn.Conv1d(4, 6, 3, stride=2), [(4, 9)], 6 * 4 * (4 * 3)),
+        (lambda: nn.LSTM(3, 5), [(7, 2, 3)], 7 * 2 * 4 * (5 * 3 + 5 * 5)),
+        (
+            lambda: nn.GRU(3, 5, num_layers=2, bidirectional=True, batch_first=True),
+            [(2, 7, 3)],
+            7 * 2 * 3 * 2 * ((5 * 3 + 5 * 5) + (5 * 10 + 5 * 5)),
+        ),
+        (
+            lambda: nn.MultiheadAttention(6, 2, kdim=3, vdim=4),
+            [(7, 2, 6), (5, 2, 3), (5, 2, 4)],
+            # the maps of queries, keys and values; the scores and the sums; the last map
+            14 * 36 + 10 * 6 * (3 + 4) + 2 * (14 * 6 * 5) + 14 * 36,
+        ),
+    ],
+    ids=["conv2d", "conv1d", "lstm", "gru", "attention"],
+)
+def test_products_of_layers(layer: Any, shapes: list[tuple[int, ...]], products: int) -> None:
+    assert nn.summary(layer(), *map(np.ones, shapes)).multiply_adds == products
+
+
 def test_the_text_is_a_table() -> None:
     model = nn.Sequential(nn.Linear(3, 1000, rng=0), nn.MLP(1000, [1], rng=0))
     model[0].bias.requires_grad = False

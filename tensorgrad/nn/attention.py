@@ -363,6 +363,17 @@ class MultiheadAttention(Module):
                 added = more if added is None else added + more
         return blocked, added
 
+    def multiply_adds(self, inputs: tuple[Any, ...], output: Any) -> int:
+        """Count the maps into the heads, and twice each query with each key.
+
+        Keys that are given by keyword count as the queries.
+        """
+        size, queries = self.embed_dim, output[0].shape
+        keys = np.shape(inputs[1]) if len(inputs) > 1 else queries
+        steps = keys[1] if self.batch_first and len(keys) == 3 else keys[0]
+        maps = math.prod(queries) * size + math.prod(keys[:-1]) * size * (self.kdim + self.vdim)
+        return int(maps + 2 * math.prod(queries) * steps)
+
     def extra_repr(self) -> str:
         """Return the sizes."""
         others = "" if self.kdim == self.vdim == self.embed_dim else f", {self.kdim}, {self.vdim}"

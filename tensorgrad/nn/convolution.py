@@ -7,7 +7,7 @@ function and one class; a layer for another number of them is a subclass of `_Co
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .._typing import ArrayLike, DTypeLike, SeedLike
 from ..ops.convolution import convolution
@@ -238,6 +238,10 @@ class _Convolution(Module):
             x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups,
             self._ndim, self,
         )  # fmt: skip
+
+    def multiply_adds(self, inputs: tuple[Any, ...], output: Any) -> int:  # noqa: ARG002
+        """Count the weights of a window for each number of the result."""
+        return int(output.size) * self.weight[0].size
 
     def extra_repr(self) -> str:
         """Return the channels and the kernel, and what is not the usual."""

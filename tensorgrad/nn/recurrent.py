@@ -230,6 +230,11 @@ class Recurrent(Module):
         """Do what `_way` does, from the first step to the last."""
         raise NotImplementedError
 
+    def multiply_adds(self, inputs: tuple[Any, ...], output: Any) -> int:  # noqa: ARG002
+        """Count all weights for each step of each sequence."""
+        steps: int = output[0].size // output[0].shape[-1]
+        return steps * sum(p.size for p in self.parameters() if p.ndim == 2)
+
     def extra_repr(self) -> str:
         """Return the sizes, and what is not as usual."""
         usual: dict[str, Any] = {"num_layers": 1, "bias": True, "batch_first": False}
