@@ -138,7 +138,10 @@ if _t.TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_PACKAGES = ("data", "debug", "io", "nn", "numpy", "optim", "scalar", "viz")
+_PACKAGES = (
+    "compiler", "data", "debug", "io", "nn", "numpy", "optim", "scalar", "testing", "train",
+    "transforms", "viz",
+)  # fmt: skip
 _NAMES = {
     "compiler": "CompileError compile",
     "debug": "AnomalyError detect_anomaly",

@@ -244,7 +244,7 @@ def test_a_chain_says_what_runs_it(threads):
     (runner,) = function._last().plan.runners.values()
     shared = NUMBA and threads == 2
     assert chain.runs == ("generated loop" if NUMBA else "blocks") + ", two threads" * shared
-    assert runner.halved(threads) is shared
+    assert not NUMBA or runner.halved(threads) is shared
 
 
 @pytest.mark.skipif(not NUMBA, reason="numba is not installed")

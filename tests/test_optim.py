@@ -10,6 +10,7 @@ import pytest
 import tensorgrad as tg
 from optim_rules import CLASSES, RULES, by_hand, gradient, start
 from tensorgrad.optim import SGD, Adam, AdamW
+from tensorgrad.optim.lr_scheduler import StepLR
 
 every_rule = pytest.mark.parametrize(
     ("name", "options"), RULES, ids=lambda value: value if isinstance(value, str) else str(value)
@@ -228,7 +229,7 @@ def test_a_parameter_without_gradient_is_skipped(cls):
     assert (float(p.data[0]), float(q.data[0]), float(frozen.data[0])) == (
         pytest.approx(0.9, abs=1e-3), 1.0, 1.0,
     )  # fmt: skip
-    assert [float(state.get("step", 0)) for state in optimizer.state[1:]] == [0.0, 0.0]
+    assert not any(array.any() for state in optimizer.state[1:] for array in state.values())
 
 
 @every_class
@@ -385,12 +386,14 @@ def test_the_saved_state_is_plain_arrays_by_position_and_a_copy(tmp_path):
     p, q = tg.Tensor(start(np.float32)), tg.Tensor([1.0])
     optimizer = Adam([p, q])
     saved = optimizer.state_dict()
-    numbers = ["groups.0.lr", "groups.0.betas", "groups.0.eps", "groups.0.weight_decay"]
-    assert list(saved) == [*numbers, "0.step", "0.m", "0.v", "1.step", "1.m", "1.v"]
+    numbers = ("lr", "betas", "eps", "weight_decay", "initial_lr")
+    names = ("m_weight", "v_weight", "m_sum", "v_sum")
+    of_params = [f"{i}.{name}" for i in (0, 1) for name in names]
+    assert list(saved) == [*(f"groups.0.{name}" for name in numbers), *of_params]
     assert all(type(array) is np.ndarray for array in saved.values())
-    assert saved["0.m"].dtype == np.float32
+    assert saved["0.m_sum"].dtype == np.float32
     steps(optimizer, 1)
-    assert not saved["0.m"].any()
+    assert not saved["0.m_sum"].any()
     np.savez(tmp_path / "state.npz", **optimizer.state_dict())
     with np.load(tmp_path / "state.npz", allow_pickle=False) as file:
         Adam([p, q]).load_state_dict(file)
@@ -399,11 +402,20 @@ def test_the_saved_state_is_plain_arrays_by_position_and_a_copy(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda state: state.pop("0.m"), "0.m: missing"),
+        (lambda state: state.pop("0.m_sum"), "0.m_sum: missing"),
         (lambda state: state.update(extra=np.ones(1)), "extra: unexpected"),
-        (lambda state: state.update({"1.step": state.pop("0.step")}), "0.step: missing\n.*1.step"),
-        (lambda state: state.update({"0.v": np.ones(4, np.float32)}), r"0\.v: float32 \(4,\), exp"),
-        (lambda state: state.update({"0.v": np.ones((3, 4))}), "0.v: float64.*expected float32"),
+        (
+            lambda state: state.update({"2.m_weight": state.pop("0.m_weight")}),
+            "0.m_weight: missing\n.*2.m_weight",
+        ),
+        (
+            lambda state: state.update({"0.v_sum": np.ones(4, np.float32)}),
+            r"0\.v_sum: float32 \(4,\), exp",
+        ),
+        (
+            lambda state: state.update({"0.v_sum": np.ones((3, 4))}),
+            "0.v_sum: float64.*expected float32",
+        ),
         (lambda state: state.update({"groups.0.lr": np.array(-2.0)}), r"lr is -2\.0"),
     ],
 )
@@ -425,3 +437,45 @@ def test_a_state_that_does_not_fit_changes_nothing(change, message):
 def test_a_state_that_is_no_mapping_is_refused():
     with pytest.raises(TypeError, match="expected a dict"):
         SGD([leaf()], lr=0.1).load_state_dict([1, 2])
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_adam_divides_by_the_weights_that_the_sums_have(compiled):
+    """Also where betas change: each average is one of the gradients, here all 1."""
+    p = tg.Tensor(np.zeros(3))
+    optimizer = Adam([p], lr=1.0, eps=1e-12)
+
+    def step():
+        optimizer.zero_grad()
+        p.sum().backward()
+        optimizer.step()
+
+    step = tg.compile(step) if compiled else step
+    for k in range(30):
+        if k == 20:
+            optimizer.betas = (0.5, 0.9)
+        step()
+        np.testing.assert_allclose(p.data, -(k + 1.0), rtol=1e-9)
+
+
+def test_adam_of_float16_sums_squares_that_float16_cannot_hold():
+    p = tg.Tensor(np.zeros(3, np.float16))
+    optimizer = Adam([p], lr=2**-10, eps=1e-4)
+    for _ in range(500):
+        p.grad = np.full(3, 300.0, np.float16)
+        optimizer.step()
+    np.testing.assert_allclose(p.data, -500 * 2**-10, rtol=1e-3)
+    assert p.dtype == np.float16
+
+
+def test_schedules_start_from_the_rate_that_was_given_also_after_loading():
+    rates = []
+    for resumed in (False, True):
+        optimizer = SGD([tg.Tensor(1.0)], lr=1.0)
+        StepLR(optimizer, 1, 0.1).step()
+        if resumed:
+            state, optimizer = optimizer.state_dict(), SGD([tg.Tensor(1.0)], lr=5.0)
+            optimizer.load_state_dict(state)
+            assert optimizer.lr == pytest.approx(0.1)
+        rates.append(StepLR(optimizer, 2).get_last_lr())
+    assert rates[0] == rates[1] == [1.0]

@@ -69,6 +69,8 @@ class Buffers:
 
     def cell(self, array: Array) -> str:
         """Return the name of a number as an array, which ufuncs take in half the time."""
+        if array.storage.written:
+            return self.read(array)
         if array not in self._cells:
             if array.storage.home is Home.CONSTANT and array.value is not None:
                 self._cells[array] = self.names.bind(

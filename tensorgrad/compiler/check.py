@@ -155,8 +155,9 @@ def _span(array: Array) -> int:
 
 
 def _check_written(instructions: list[Instruction]) -> None:
-    """See that all that touches written memory does so in the recorded order."""
-    last: dict[Storage, int] = {}
+    """See that what reads written memory has kept its place among the writes, and these theirs."""
+    last_read: dict[Storage, int] = {}
+    last_written: dict[Storage, int] = {}
     for instruction in instructions:
         if instruction.kind is Kind.WRITE:
             storage = instruction.args[0].storage
@@ -164,10 +165,13 @@ def _check_written(instructions: list[Instruction]) -> None:
                 _fail(instruction, f"it writes to {instruction.args[0]}")
         touched = {a.storage for a in (*instruction.inputs, *instruction.outputs)}
         for storage in touched:
-            if storage.written and instruction.number >= 0:
+            if not storage.written or instruction.number < 0:
+                continue
+            writes = instruction.kind is Kind.WRITE and instruction.args[0].storage is storage
+            for last in (last_read, last_written) if writes else (last_written,):
                 if last.get(storage, -1) > instruction.number:
                     _fail(instruction, "it has changed places with another one that writes")
-                last[storage] = instruction.number
+            (last_written if writes else last_read)[storage] = instruction.number
 
 
 def _check_commit(program: Program, order: Ordered) -> None:
@@ -191,6 +195,10 @@ def _check_commit(program: Program, order: Ordered) -> None:
         if targets and instruction not in order.commit:
             _fail(instruction, "it stores something before all has gone well")
         overwritten |= own
+    for target, value in order.copied:
+        if value.storage in overwritten:
+            _fail(None, f"{value} is copied after something was stored there")
+        overwritten.add(target.storage)
 
 
 # --- memory ---------------------------------------------------------------------------------------

@@ -36,11 +36,10 @@ class Ordered:
 def ordered(program: Program) -> Ordered:
     """Put what changes something outside behind all the rest."""
     makers = program.makers()
-    candidates = {
-        value: target
-        for target, value in program.stores
-        if _fits(target, value, makers.get(value)) and value not in program.kept
-    }
+    candidates: dict[Array, Array] = {}
+    for target, value in program.stores:
+        if _fits(target, value, makers.get(value)) and value not in program.kept:
+            candidates.setdefault(value, target)
     while True:
         commit = _behind(program, candidates)
         bad = _read_too_late(candidates, commit)
@@ -57,7 +56,7 @@ def ordered(program: Program) -> Ordered:
         [i for i in program.instructions if id(i) not in chosen],
         commit,
         candidates,
-        [(target, value) for target, value in program.stores if value not in candidates],
+        [(t, v) for t, v in program.stores if candidates.get(v) is not t],
     )
 
 

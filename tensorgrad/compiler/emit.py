@@ -21,6 +21,7 @@ from .arithmetic import dtype_of_numbers
 from .buffers import Buffers
 from .calls import by_position, casts_a_float, small_product, wants_an_array
 from .chain import Literal
+from .loops import Loop
 from .names import Names, hint, symbol
 from .plan import Plan
 from .program import (
@@ -211,8 +212,6 @@ class _Writer:
             dtype = self.names.value(out.dtype, self.arrays.read)
             self._line(f"if {name}.shape != {out.shape} or {name}.dtype != {dtype}:")
             self._line("    return MISSED")
-            if not out.shape:
-                self._line(f"{name} = {name}[()]")  # loops take no array where they want a number
 
     def _assign(self, instruction: Instruction, text: str) -> None:
         """Write `name = text`, for each of several results."""
@@ -330,8 +329,9 @@ class _Writer:
         phase = instruction.place.phase.name.lower()
         name = self.names.new(f"{phase}_{instruction.function.__name__}"[:40])
         bound = self.names.bind(runner, "chain")
+        shared = f", {self.threads}" if isinstance(runner, Loop) else ""
         self.arrays.prepare(
-            f"{name} = {bound}.bind({self._tuple(inputs)}, {self._tuple(outputs)}, {self.threads})"
+            f"{name} = {bound}.bind({self._tuple(inputs)}, {self._tuple(outputs)}{shared})"
         )
         self._line(f"{name}({', '.join(numbers)})")
 

@@ -376,12 +376,12 @@ class _Reader:
 
     def _chain_runs(self, instruction: Instruction) -> str:
         runner, chain = self.plan.runners[instruction], instruction.function.chain  # type: ignore[attr-defined]
-        how = "generated loop"
         if isinstance(runner, Blocks):
             why = reason(chain, _in_place(instruction, self.memory))
             installed = importlib.util.find_spec("numba") is not None
-            how = f"blocks: {why}" if installed and why else "blocks"
-        return f"{how}, two threads" if runner.halved(self.plan.threads) else how
+            return f"blocks: {why}" if installed and why else "blocks"
+        shared = runner.halved(self.plan.threads)
+        return "generated loop, two threads" if shared else "generated loop"
 
     # --- notes ------------------------------------------------------------------------------------
 

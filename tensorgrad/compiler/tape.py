@@ -377,6 +377,9 @@ class Tape:
         array = next((t for t in stored if self._holds(t, target)), array)
         if array not in stored and any(self._overlaps(t, target) for t in stored):
             return False
+        if new.storage.home in (Home.ARGUMENT, Home.CAPTURED):
+            # Before the first store: what is copied here may be stored to as well.
+            new = self._copy_of(new, value.value)
         stored[array] = new
         self._starts[array] = address(target.value) - address(self._memory[storage])
         self._alive.append(target)

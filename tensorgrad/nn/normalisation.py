@@ -111,11 +111,14 @@ def _by_running(x: Tensor, mean: Any, var: Any, weight: Any, bias: Any, eps: flo
     if mean is None:
         raise ValueError("batch_norm has no running statistics: give training=True")
     shape = (-1, *(1,) * (x.ndim - 2))
-    scale = (1.0 / np.sqrt(var + eps)).astype(x.dtype)
+    wide = np.promote_types(x.dtype, np.float32)  # as in training, where float16 adds up in it
+    scale = (1.0 / np.sqrt(var + eps)).astype(wide)
     if weight is not None:
         scale = scale * weight
-    out: Tensor = (x - mean.astype(x.dtype).reshape(shape)) * scale.reshape(shape)
-    return out if bias is None else out + as_tensor(bias).reshape(shape)
+    out: Tensor = (x - mean.astype(wide).reshape(shape)) * scale.reshape(shape)
+    if bias is not None:
+        out = out + as_tensor(bias).reshape(shape)
+    return out if out.dtype == x.dtype else out.astype(x.dtype)
 
 
 def layer_norm(

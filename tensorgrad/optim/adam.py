@@ -27,8 +27,9 @@ class Adam(Optimizer):
         v ← β₂ v + g²
         p ← p − η m̂ / (√v̂ + ε),    m̂ = m / w₁,  v̂ = v / w₂
 
-    The averages m̂ and v̂ are sums divided by the sums of their weights, w = (1 − βᵗ) / (1 − β).
-    Each parameter counts its own steps t, those in which it had a gradient.
+    The averages m̂ and v̂ are sums divided by the sums of their weights, w ← β w + 1, which is
+    (1 − βᵗ) / (1 − β) after t steps.  Each parameter counts its own, those in which it had a
+    gradient.  Of float16 the sums are float32.
 
     Parameters
     ----------
@@ -81,11 +82,13 @@ class Adam(Optimizer):
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay, **options)
 
     def init(self, param: Array, options: Options) -> State:  # noqa: ARG002
-        """Return the step count t, and the sums m and v, all 0."""
+        """Return the sums m and v and their weights, all 0."""
+        wide = np.promote_types(param.dtype, np.float32)  # a thousand squares overflow float16
         return {
-            "step": np.zeros(()),
-            "m": np.zeros_like(param, order="C"),
-            "v": np.zeros_like(param, order="C"),
+            "m_weight": np.zeros(()),
+            "v_weight": np.zeros(()),
+            "m_sum": np.zeros_like(param, wide, order="C"),
+            "v_sum": np.zeros_like(param, wide, order="C"),
         }
 
     def update(
@@ -105,14 +108,18 @@ class Adam(Optimizer):
         less than with averages that are kept.
         """
         beta1, beta2 = options["betas"]
-        step = state["step"] + 1
-        m = settled(beta1 * state["m"] + grad)
-        v = kept_normal(beta2 * state["v"] + np.square(grad))
-        scale = np.sqrt((1 - np.power(beta2, step)) / (1 - beta2))
-        rate = options["lr"] * scale * (1 - beta1) / (1 - np.power(beta1, step))
-        rate = rate.astype(param.dtype)
-        eps = (options["eps"] * scale).astype(param.dtype)
-        return param - rate * (m / (np.sqrt(v) + eps)), {"step": step, "m": m, "v": v}
+        weights = beta1 * state["m_weight"] + 1, beta2 * state["v_weight"] + 1
+        wide = state["m_sum"].dtype
+        grad = grad if grad.dtype == wide else grad.astype(wide)
+        m = settled(beta1 * state["m_sum"] + grad)
+        v = kept_normal(beta2 * state["v_sum"] + np.square(grad))
+        scale = np.sqrt(weights[1])
+        rate = (options["lr"] * scale / weights[0]).astype(wide)
+        eps = (options["eps"] * scale).astype(wide)
+        change = rate * (m / (np.sqrt(v) + eps))
+        change = change if param.dtype == wide else change.astype(param.dtype)
+        names = ("m_weight", "v_weight", "m_sum", "v_sum")
+        return param - change, dict(zip(names, (*weights, m, v), strict=True))
 
 
 class AdamW(Adam):

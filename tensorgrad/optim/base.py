@@ -13,6 +13,7 @@ import numpy as np
 
 from .._typing import Array
 from ..graph import enable_grad
+from ..interrupts import uninterrupted
 from ..tensor import Tensor
 from .groups import Group, Option, as_groups, check_eps, check_params, number
 from .state import fitting
@@ -89,6 +90,7 @@ class BaseOptimizer(ABC):
                 array = np.asarray(group[name])
                 if array.dtype.kind in "bif":
                     yield f"groups.{i}.{name}", array
+            yield f"groups.{i}.initial_lr", np.array(group.initial_lr)
 
     def state_dict(self) -> dict[str, Array]:
         """Copy what the next steps depend on, beside the parameters.
@@ -126,11 +128,14 @@ class BaseOptimizer(ABC):
         for i, group in enumerate(self.param_groups):
             names = [name for name in group.options if f"groups.{i}.{name}" in given]
             loaded = {name: given[f"groups.{i}.{name}"].tolist() for name in names}
-            checked.append(group.checked(loaded))
-        for group, values in zip(self.param_groups, checked, strict=True):
-            group.take(values)
-        for name, array in arrays.items():
-            array[...] = given[name]
+            initial = number("initial_lr", given[f"groups.{i}.initial_lr"].tolist())
+            checked.append((group, group.checked(loaded), initial))
+        with uninterrupted():
+            for group, values, initial in checked:
+                group.take(values)
+                group.start_from(initial)
+            for name, array in arrays.items():
+                array[...] = given[name]
 
 
 def evaluated(closure: Callable[[], Tensor]) -> Tensor:

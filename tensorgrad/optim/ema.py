@@ -167,5 +167,6 @@ class EMA:
         self._check_outside("load_state_dict()")
         own = {**self._averages, **self._copies}
         given = fitting(type(self).__name__, state, own)
-        for name, array in own.items():
-            array[...] = given[name]
+        with uninterrupted():
+            for name, array in own.items():
+                array[...] = given[name]

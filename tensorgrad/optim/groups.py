@@ -147,6 +147,10 @@ class Group(MutableMapping[str, Any]):
             self._initial_lr = self["lr"]
         self.options["lr"][...] = number("lr", lr)
 
+    def start_from(self, lr: float) -> None:
+        """Let schedules start from another rate than that of the next step."""
+        self._initial_lr = None if lr == self["lr"] else lr
+
     @property
     def initial_lr(self) -> float:
         """The rate that was given, whatever schedules have made of it."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._typing import Array
 from .adam import Adam
-from .averages import average
+from .averages import average, moments
 from .flat import State
 from .groups import Option, Options, number
 
@@ -78,9 +78,9 @@ class NAdam(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, momentum_decay=momentum_decay)
 
-    def init(self, param: Array, options: Options) -> State:
-        """Return what Adam remembers, and the product Π of the momenta, 1."""
-        return {**super().init(param, options), "product": np.ones(())}
+    def init(self, param: Array, options: Options) -> State:  # noqa: ARG002
+        """Return the step count, the averages m and v, and the product Π of the momenta, 1."""
+        return {**moments(param), "product": np.ones(())}
 
     def _adapted(
         self, param: Array, grad: Array, state: State, options: Options

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._typing import Array
 from .adam import Adam
-from .averages import average
+from .averages import average, moments
 from .flat import State
 from .groups import Options
 
@@ -57,6 +57,10 @@ class RAdam(Adam):
     >>> w.data.round(6)
     array([2.4])
     """
+
+    def init(self, param: Array, options: Options) -> State:  # noqa: ARG002
+        """Return the step count and the averages m and v, all 0."""
+        return moments(param)
 
     def _adapted(
         self, param: Array, grad: Array, state: State, options: Options

@@ -13,7 +13,7 @@ def with_constants(program: Program) -> Program:
     """Run the instructions whose arguments are all constant, and keep the results."""
     known: dict[Array, Array] = {}
     kept: list[Instruction] = []
-    leaving = program.leaving
+    leaving = program.leaving | {value.storage for _, value in program.stores}
     for instruction in program.instructions:
         instruction = instruction.with_inputs(lambda array: known.get(array, array))
         if _foldable(instruction):

@@ -1,0 +1,114 @@
+"""What compiled functions leave in arrays outside, where they are read and stored in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from side_by_side import told_twice
+from tensorgrad import nn, optim
+
+
+def kept_before_it_changes(s: Any, x: Any) -> None:
+    s.b[...] = s.a
+    s.a[...] = s.a * 2 + x
+
+
+def changed_places(s: Any, x: Any) -> None:  # noqa: ARG001 - every story has an argument
+    s.a[...], s.b[...] = s.b.copy(), s.a.copy()
+
+
+def a_product_with_one(s: Any, x: Any) -> None:
+    s.a[...], s.b[...] = s.b + x, s.a * 1
+
+
+def one_value_in_two_places(s: Any, x: Any) -> None:
+    y = x * 2
+    s.a[...] = y
+    s.b[...] = y
+
+
+def a_view_turned_round(s: Any, x: Any) -> None:
+    s.a[...] = s.b[::-1]
+    s.b[...] = s.b + x
+
+
+def a_number(s: Any, x: Any) -> Any:
+    s.m[...] = s.n
+    s.n[...] = s.n + x.sum()
+    return s.n * x
+
+
+def a_number_written_between(s: Any, x: Any) -> Any:
+    first = s.n * x
+    s.n[...] = 0.25
+    second = s.n * x
+    s.a[...] = s.a * s.n
+    return first, second
+
+
+def a_number_of_its_own(s: Any, x: Any) -> Any:  # noqa: ARG001
+    n = (x[:1] * 1.0).reshape(())
+    before = x * n
+    np.add.at(n, (), 1.0)
+    return before + x * n
+
+
+def a_number_from_a_call(s: Any, x: Any) -> Any:  # noqa: ARG001
+    n = np.full_like(x, x[0] * 2.0, shape=())
+    np.add.at(n, (), x[0])
+    return x * n
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        kept_before_it_changes, changed_places, a_product_with_one, one_value_in_two_places,
+        a_view_turned_round, a_number, a_number_written_between, a_number_of_its_own,
+        a_number_from_a_call,
+    ],
+    ids=lambda function: function.__name__,
+)  # fmt: skip
+def test_what_is_stored_is_what_was_there(function: Callable[[Any, Any], Any]) -> None:
+    def story(compiled: Any) -> Iterator[Any]:
+        state = SimpleNamespace(
+            a=np.array([1.0, 2.0, 3.0]),
+            b=np.array([4.0, 5.0, 6.0]),
+            m=np.array(0.5),
+            n=np.array(2.0),
+        )
+        step = compiled(lambda x: function(state, x))
+        for i in range(3):
+            yield step(np.arange(3.0) + i), *(array.copy() for array in vars(state).values())
+
+    told_twice(story, runs=1)
+
+
+def test_running_statistics_their_averages_and_old_weights() -> None:
+    """One value is stored in two places, and a parameter is copied before its update."""
+
+    def story(compiled: Any) -> Iterator[Any]:
+        model = nn.Sequential(nn.Linear(3, 4, rng=0), nn.BatchNorm1d(4))
+        optimizer, ema = optim.SGD(model.parameters(), lr=0.1), optim.EMA(model, 0.9)
+        old = np.zeros((4, 3), np.float32)
+
+        @compiled
+        def step(x: Any) -> tg.Tensor:
+            optimizer.zero_grad()
+            loss = np.square(model(x)).sum()
+            loss.backward()
+            old[...] = model[0].weight.data
+            optimizer.step()
+            ema.update()
+            return loss
+
+        for i in range(4):
+            x = np.random.default_rng(i).normal(size=(5, 3)).astype(np.float32)
+            yield step(x), old.copy(), *model.state_dict().values(), *ema.state_dict().values()
+
+    told_twice(story, runs=1)
