@@ -20,7 +20,7 @@ from ..numpy_api import softmax, where
 from ..random import as_generator
 from ..tensor import Tensor, as_tensor
 from . import init
-from .layers import Linear, _probability, dropout, floating, linear, positive
+from .layers import Linear, dropout, floating, linear, positive, probability
 from .module import Module
 
 
@@ -85,7 +85,7 @@ def scaled_dot_product_attention(
     if attn_mask is not None:
         blocked, added = _split(attn_mask, "attn_mask", blocked_is=False)
     weights = _weights(q, k, blocked, added, is_causal, scale)
-    return dropout(weights, _probability(dropout_p), rng=rng) @ v
+    return dropout(weights, probability(dropout_p), rng=rng) @ v
 
 
 def _weights(
@@ -198,7 +198,7 @@ class MultiheadAttention(Module):
         self.num_heads = positive(num_heads, "num_heads")
         if self.embed_dim % self.num_heads:
             raise ValueError(f"embed_dim is {embed_dim}; expected a multiple of {num_heads} heads")
-        self.dropout = _probability(dropout)
+        self.dropout = probability(dropout)
         self.batch_first = batch_first
         self.kdim = self.embed_dim if kdim is None else positive(kdim, "kdim")
         self.vdim = self.embed_dim if vdim is None else positive(vdim, "vdim")

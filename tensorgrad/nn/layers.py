@@ -109,7 +109,7 @@ def dropout(x: ArrayLike, p: float = 0.5, training: bool = True, *, rng: SeedLik
     >>> sorted(set(dropout(np.ones(100), 0.5, rng=0).tolist()))
     [0.0, 2.0]
     """
-    p = _probability(p)
+    p = probability(p)
     given = as_tensor(x)
     if given.dtype.kind != "f":
         raise TypeError(f"dropout got {given.dtype}; expected floats: use x.astype(float)")
@@ -130,7 +130,7 @@ def _keep(shape: tuple[int, ...], p: float, rng: np.random.Generator) -> Any:
     return draw(rng, "random", shape, dtype=np.float32) >= p
 
 
-def _probability(p: float) -> float:
+def probability(p: float) -> float:
     """Return `p` as a float, if it is a probability."""
     if not 0 <= p <= 1:
         raise ValueError(f"the dropout probability is p = {p}; expected a number from 0 to 1")
@@ -260,7 +260,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, rng: SeedLike = None) -> None:
-        self.p = _probability(p)
+        self.p = probability(p)
         # None stays None: a copy of this layer shall still draw from the default generator.
         self.rng = None if rng is None else as_generator(rng)
 

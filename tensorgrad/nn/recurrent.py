@@ -17,7 +17,7 @@ from ..numpy_api import concatenate, stack
 from ..ops import recurrent
 from ..random import as_generator
 from ..tensor import Tensor, apply, as_tensor
-from .layers import _probability, dropout, floating, linear, positive
+from .layers import dropout, floating, linear, positive, probability
 from .module import Module
 
 
@@ -85,7 +85,7 @@ class Recurrent(Module):
         self.num_layers = positive(num_layers, "num_layers")
         self.bias = bias
         self.batch_first = batch_first
-        self.dropout = _probability(dropout)
+        self.dropout = probability(dropout)
         self.bidirectional = bidirectional
         self.rng = None if rng is None else as_generator(rng)
         dtype, drawing = floating(dtype), as_generator(self.rng)

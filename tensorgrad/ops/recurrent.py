@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..op import op
-from .fused import _rows
+from .fused import as_rows
 
 
 def _at_once(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,7 +112,7 @@ def _rnn_rule(
     """`dh = da weight`, and `daᵀ h` for the weight."""
     del needs  # they come together
     da, dh = _rnn_back(g, out, h0, weight, nonlinearity=nonlinearity)
-    return da, dh, _rows(da).T @ _rows(_before(h0, out))
+    return da, dh, as_rows(da).T @ as_rows(_before(h0, out))
 
 
 rnn = op(_rnn, joint=_rnn_rule, name="rnn")
@@ -183,7 +183,7 @@ def _lstm_rule(
     """The gates' `daᵀ h` for the weight; for the rest see `_lstm_back`."""
     del needs  # they come together
     da, dh, dc = _lstm_back(g, out, inputs, h0, c0, weight)
-    return da, dh, dc, _rows(da).T @ _rows(_before(h0, out[:, 1]))
+    return da, dh, dc, as_rows(da).T @ as_rows(_before(h0, out[:, 1]))
 
 
 lstm = op(_lstm, joint=_lstm_rule, name="lstm")
@@ -243,8 +243,8 @@ def _gru_rule(
     """The gates' `daᵀ h` for the weight, and `da` for the bias; for the rest see `_gru_back`."""
     del needs  # they come together
     from_input, from_state, dh = _gru_back(g, out, inputs, h0, weight, bias)
-    by_row = _rows(from_state)
-    return from_input, dh, by_row.T @ _rows(_before(h0, out)), np.sum(by_row, axis=0)
+    by_row = as_rows(from_state)
+    return from_input, dh, by_row.T @ as_rows(_before(h0, out)), np.sum(by_row, axis=0)
 
 
 gru = op(_gru, joint=_gru_rule, name="gru")
