@@ -38,15 +38,23 @@ class Table(NamedTuple):
     names: tuple[str, ...]
 
 
-def load_csv(path: str | os.PathLike[str], **options: Any) -> Table:
+def load_csv(
+    path: str | os.PathLike[str],
+    *,
+    header: bool = True,
+    delimiter: str = ",",
+    columns: Sequence[str | int] | None = None,
+    empty: str = "error",
+    dtype: DTypeLike = np.float64,
+) -> Table:
     r"""Read the numbers of a CSV file.
 
     Parameters
     ----------
     path
         A regular file, UTF-8 with or without a byte order mark; lines may end in any way.
-    options
-        As of `CsvBlocks`: which columns, what an empty field means, the dtype, ...
+    header, delimiter, columns, empty, dtype
+        As of `CsvBlocks`.
 
     Returns
     -------
@@ -55,8 +63,8 @@ def load_csv(path: str | os.PathLike[str], **options: Any) -> Table:
 
     Raises
     ------
-    ValueError
-        Where a line is not as expected; the message names it.
+    TypeError, ValueError
+        Where an argument or a line is not as expected; the message names it.
     OSError
         Where the file cannot be opened or read.
 
@@ -72,7 +80,9 @@ def load_csv(path: str | os.PathLike[str], **options: Any) -> Table:
     (('length', 'width'), array([[2. , 1.5],
            [nan, 3. ]]))
     """
-    blocks = CsvBlocks(path, **options)
+    blocks = CsvBlocks(
+        path, header=header, delimiter=delimiter, columns=columns, empty=empty, dtype=dtype
+    )
     none = np.empty((0, len(blocks.columns)), blocks.dtype)
     return Table(np.concatenate([none, *blocks]), blocks.names)
 
