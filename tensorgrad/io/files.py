@@ -57,7 +57,8 @@ def save(
     TypeError, ValueError
         If something in `state` or `metadata` cannot be stored, or the name ends otherwise.
     OSError
-        If the file cannot be written.  In every case the old file is as it was.
+        If the file cannot be written.  In every case the old file is as it was, but where only the
+        last step fails, to flush the folder: then the new file is in its place.
 
     Examples
     --------
