@@ -7,8 +7,9 @@
 - `peers/`     a module per framework.  A function in it is a case: it builds the work and returns
                `run(n)`, which does it n times and returns a number to compare with other peers.
 - `worker`     the process that a peer runs in; `driver` starts it and times rounds A B A B.
-- `eager`, `compiled`, `first_call`, `convolution`, `engine`, `gradients`, `growth`  the groups:
-               which cases, which peers, which targets; `steps` is what those of networks share.
+- `eager`, `compiled`, `first_call`, `convolution`, `engine`, `gradients`, `growth`, `streaming`,
+  `denormals`  the groups: which cases, which peers, which targets; `steps` is what those of
+               networks share.
 - `table`, `page`, `machine`   how results are shown and written.
 - `kills`      apart from the rest: processes killed while they save.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,8 @@ def test_blocks_are_the_rows_and_start_anew(rows: int, tmp_path: Path) -> None:
     resumed = DataLoader(CsvBlocks(tmp_path / "a.csv", rows), None)
     resumed.load_state_dict(ahead.state_dict())
     np.testing.assert_array_equal(np.concatenate([found[0], *resumed]), values)
+    with pytest.raises(ValueError, match="rows is 0"):
+        CsvBlocks(tmp_path / "a.csv", 0)
 
 
 def test_a_table_without_rows_has_its_columns(tmp_path: Path) -> None:
@@ -130,7 +133,6 @@ def test_a_table_without_rows_has_its_columns(tmp_path: Path) -> None:
         ("a,b\n1,2\n", {"delimiter": ";;"}, "delimiter is ';;'"),
         ("a,b\n1,2\n", {"empty": "zero"}, "empty is 'zero'"),
         ("a,b\n1,2\n", {"empty": "nan", "dtype": int}, "of a floating dtype"),
-        ("a,b\n1,2\n", {"rows": 0}, "rows is 0"),
     ],
 )
 def test_what_is_no_table_of_numbers_is_named(
@@ -181,3 +183,9 @@ def test_a_long_file_is_read_in_the_memory_of_a_block(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert total == 20_000 * 17.125
+
+
+def test_load_csv_spells_out_the_arguments_of_blocks() -> None:
+    blocks = dict(inspect.signature(CsvBlocks).parameters)
+    assert blocks.pop("rows")
+    assert dict(inspect.signature(load_csv).parameters) == blocks

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -220,6 +221,36 @@ def test_the_data_are_flushed_before_the_rename_and_the_folder_after(
     monkeypatch.setattr(os, "replace", renamed)
     save(path, NEW)
     assert done == ["file", "rename", "folder"]
+
+
+@posix
+def test_a_folder_that_cannot_be_flushed_has_the_new_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def fails(number: int) -> None:
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(OSError, match="Input/output error"):
+        save(path, NEW)
+    assert version(path) == "new"
+    assert alone(path)
+
+
+@posix
+def test_killed_at_random_moments_there_is_a_whole_file() -> None:
+    """Case 114; `python -m benchmarks.kills` alone kills 200 within a save of each format."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.kills", "--kills", "15"],
+        cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"(\S+): \d+ kills, 15 of them within a save, and a whole file", done.stdout)
+    assert found == [".npz", ".safetensors"]
 
 
 # ----------------------------------------------------------------------------------------- targets

@@ -92,7 +92,7 @@ BAD_LAYOUTS = {
         ]
     },
     # Values that no array of this dtype has.
-    "a boolean of 2": (layout({"a": field("BOOL", [2], [0, 2])}, b"\1\2"), "neither True nor"),
+    "a boolean of 2": (layout({"a": field("BOOL", [2], [0, 2])}, b"\1\2"), "no valid bool"),
 }
 
 
@@ -170,35 +170,35 @@ BAD_ARCHIVES = {
         archive(("__metadata__.json", b'{"a":"b"}'), ("__metabata__.json", b"{}")).replace(
             b"_metabata_", b"_metadata_"
         ),
-        "has a member '__metadata__.json'",
+        "two members '__metadata__.json'",
     ),
     "metadata as an array": (archive(("__metadata__.npy", npy())), "where the metadata are kept"),
     "metadata no JSON": (archive(("__metadata__.json", b"{1}")), "no JSON that is read"),
     "path above": (archive(("../evil.npy", npy())), "is called '../evil'"),
     "absolute path": (archive(("/evil.npy", npy())), "is called '/evil'"),
     "backslash": (archive(("a\\evil.npy", npy())), "is called"),
-    "folder": (archive(("a/", b"")), "no plain file"),
+    "folder": (archive(("a/", b"")), "is called 'a/'"),
     # Point 6: .npy headers.
-    "object": (archive(("a.npy", npy("'|O'"))), "no .npy file of numbers"),
-    "structured": (archive(("a.npy", npy("[('x', '<f4'), ('y', '<f4')]"))), "no .npy file of num"),
-    "void of size 0": (archive(("a.npy", npy("'|V0'", "(1000000000,)", b""))), "of numbers"),
-    "text": (archive(("a.npy", npy("'<U2'"))), "no .npy file of numbers"),
-    "date": (archive(("a.npy", npy("'<M8[s]'", "(1,)"))), "no .npy file of numbers"),
-    "unknown width": (archive(("a.npy", npy("'<f5'"))), "has dtype 'f5'"),
-    "expression": (archive(("a.npy", npy(shape="(1+1,)"))), "no .npy file of numbers"),
-    "negative": (archive(("a.npy", npy(shape="(-2,)"))), "no .npy file of numbers"),
-    "extra key": (archive(("a.npy", npy(order="False, 'x': 1"))), "no .npy file of numbers"),
-    "long header": (archive(("a.npy", npy(shape="(" + "1, " * 9000 + ")"))), "has 9000 dimen"),
+    "object": (archive(("a.npy", npy("'|O'"))), "its header is"),
+    "structured": (archive(("a.npy", npy("[('x', '<f4'), ('y', '<f4')]"))), "its header is"),
+    "void of size 0": (archive(("a.npy", npy("'|V0'", "(1000000000,)", b""))), "its header is"),
+    "text": (archive(("a.npy", npy("'<U1'"))), "holds text"),
+    "date": (archive(("a.npy", npy("'<M8[s]'", "(1,)"))), "its header is"),
+    "unknown width": (archive(("a.npy", npy("'<f5'"))), "unknown dtype '<f5'"),
+    "expression": (archive(("a.npy", npy(shape="(1+1,)"))), "its header is"),
+    "negative": (archive(("a.npy", npy(shape="(-2,)"))), "its header is"),
+    "extra key": (archive(("a.npy", npy(order="False, 'x': 1"))), "its header is"),
+    "long header": (archive(("a.npy", npy(shape="(" + "1, " * 9000 + ")"))), "header claims 27"),
     "rank 33": (archive(("a.npy", npy(shape=f"({'1, ' * 33})"))), "has 33 dimensions"),
-    "3.6 TiB": (archive(("a.npy", npy("'<f8'", BIG))), "asks for 3960000000081"),
+    "3.6 TiB": (archive(("a.npy", npy("'<f8'", BIG))), "asks for 3960000000000"),
     "product that wraps": (archive(("a.npy", npy("'<f8'", f"({2**61 + 1},)"))), "more than an"),
     "empty of 2**62": (archive(("a.npy", npy(shape=f"({2**62}, 0)", data=b""))), "more than an"),
     "trailing byte": (archive(("a.npy", npy() + b"\0")), "but its header asks for"),
     "cut array": (archive(("a.npy", npy()[:-1])), "but its header asks for"),
-    "cut header": (archive(("a.npy", npy()[:20])), "no .npy file of version 1.0"),
-    "no header": (archive(("a.npy", b"")), "no .npy file of version 1.0"),
-    "version 2": (archive(("a.npy", b"\x93NUMPY\2\0" + npy()[8:])), "no .npy file of version 1"),
-    "boolean of 2": (archive(("a.npy", npy("'|b1'", "(2,)", b"\1\2"))), "neither True nor False"),
+    "cut header": (archive(("a.npy", npy()[:20])), "its header claims"),
+    "no header": (archive(("a.npy", b"")), "expected a .npy file"),
+    "version 3": (archive(("a.npy", b"\x93NUMPY\3\0" + npy()[8:])), "expected a .npy file"),
+    "boolean of 2": (archive(("a.npy", npy("'|b1'", "(2,)", b"\1\2"))), "no valid bool"),
 }  # fmt: skip
 
 
@@ -214,7 +214,7 @@ def test_encryption_and_streaming_are_refused(tmp_path: Path) -> None:
         changed = bytearray(ONE)
         changed[6] |= flag
         changed[DIRECTORY + 8] |= flag
-        refused(tmp_path / "strange.npz", bytes(changed), "compressed or encrypted")
+        refused(tmp_path / "strange.npz", bytes(changed), "encrypted, written to a stream")
 
 
 def test_a_directory_that_contradicts_a_member_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """CSV files of numbers, whole or in blocks.
 
-Floor `data`; may import `_typing`.  A file is text from strangers: nothing is evaluated, a line has
-a bounded length, and what is no number is an error that names line and column.
+Floor `data`; may import `_typing` and `files`.  A file is text from strangers: nothing is
+evaluated, a line has a bounded length, and what is no number is an error that names line and
+column.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from .._typing import Array, DTypeLike
+from ..files.checks import FormatError
 from ._checks import as_count
 
 _MAX_LINE = 1 << 20
@@ -38,15 +40,23 @@ class Table(NamedTuple):
     names: tuple[str, ...]
 
 
-def load_csv(path: str | os.PathLike[str], **options: Any) -> Table:
+def load_csv(
+    path: str | os.PathLike[str],
+    *,
+    header: bool = True,
+    delimiter: str = ",",
+    columns: Sequence[str | int] | None = None,
+    empty: str = "error",
+    dtype: DTypeLike = np.float64,
+) -> Table:
     r"""Read the numbers of a CSV file.
 
     Parameters
     ----------
     path
         A regular file, UTF-8 with or without a byte order mark; lines may end in any way.
-    options
-        As of `CsvBlocks`: which columns, what an empty field means, the dtype, ...
+    header, delimiter, columns, empty, dtype
+        As of `CsvBlocks`.
 
     Returns
     -------
@@ -55,7 +65,9 @@ def load_csv(path: str | os.PathLike[str], **options: Any) -> Table:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
+        Where an argument is not as described.
+    FormatError
         Where a line is not as expected; the message names it.
     OSError
         Where the file cannot be opened or read.
@@ -72,7 +84,9 @@ def load_csv(path: str | os.PathLike[str], **options: Any) -> Table:
     (('length', 'width'), array([[2. , 1.5],
            [nan, 3. ]]))
     """
-    blocks = CsvBlocks(path, **options)
+    blocks = CsvBlocks(
+        path, header=header, delimiter=delimiter, columns=columns, empty=empty, dtype=dtype
+    )
     none = np.empty((0, len(blocks.columns)), blocks.dtype)
     return Table(np.concatenate([none, *blocks]), blocks.names)
 
@@ -109,9 +123,11 @@ class CsvBlocks:
     Raises
     ------
     TypeError, ValueError
-        Where an argument is not as described, or the header lacks a column.  In a pass: where a
-        line has more or fewer fields than the first, a field is no number or out of the range of
-        the dtype, or a line has more than 1,048,575 characters; the message names line and column.
+        Where an argument is not as described, or the header lacks a column.
+    FormatError
+        In a pass: where a line has more or fewer fields than the first, a field is no number or out
+        of the range of the dtype, or a line has more than 1,048,575 characters; the message names
+        line and column.
     OSError
         Where the file cannot be opened or read.
 
@@ -197,7 +213,7 @@ class CsvBlocks:
     def _chosen(self, columns: Sequence[str | int] | None, first: list[str]) -> tuple[int, ...]:
         """Return the numbers of the columns to read, from the first line."""
         if not first:
-            raise ValueError(f"{os.fspath(self.path)!r} holds no line")
+            raise FormatError(f"{os.fspath(self.path)!r} holds no line")
         if self.header and all(_is_number(field) for field in first):
             raise self._fault(1, "the header holds numbers alone: give header=False")
         if columns is None:
@@ -245,10 +261,10 @@ class CsvBlocks:
         hint = ' (empty="nan" allows for empty fields)' if not text.strip() else ""
         raise self._fault(line, f"{text[:40]!r} is not {kind}{hint}", column)
 
-    def _fault(self, line: int, what: str, column: int | None = None) -> ValueError:
+    def _fault(self, line: int, what: str, column: int | None = None) -> FormatError:
         """Return an error that says where it is."""
         where = f"line {line}" if column is None else f"line {line}, column {column + 1}"
-        return ValueError(f"{os.fspath(self.path)!r}, {where}: {what}")
+        return FormatError(f"{os.fspath(self.path)!r}, {where}: {what}")
 
 
 def _is_number(text: str) -> bool:

@@ -1,6 +1,6 @@
 """A folder of .npy files as one data set, of any size.
 
-Floor `data`; may import `_typing`.
+Floor `data`; may import `_typing` and `files`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..files.checks import FormatError
+from ..files.npy import Layout, read_layout, sound
 from .dataset import Dataset
-from .npy import Layout, layout_of, sound
 
 
 class NpyFolder(Dataset):
@@ -37,9 +38,10 @@ class NpyFolder(Dataset):
 
     Raises
     ------
+    FormatError
+        Where a file is damaged or holds objects.  Also later, where one was cut meanwhile.
     ValueError
-        Where there is no .npy file, one is damaged or holds objects, or two differ in the dtype or
-        the shape of their samples.  Also later, where a file was cut meanwhile.
+        Where there is no .npy file, or two differ in the dtype or the shape of their samples.
     OSError
         Where one cannot be opened or read.
 
@@ -63,7 +65,7 @@ class NpyFolder(Dataset):
         )
         if not self.paths:
             raise ValueError(f"{os.fspath(folder)!r} has no .npy file")
-        self._layouts = [_as_rows(layout_of(path), path, shards) for path in self.paths]
+        self._layouts = [_as_rows(_layout_of(path), path, shards) for path in self.paths]
         first = self._layouts[0]
         for path, layout in zip(self.paths, self._layouts, strict=True):
             if (layout.dtype, layout.shape[1:]) != (first.dtype, first.shape[1:]):
@@ -103,7 +105,16 @@ class NpyFolder(Dataset):
         try:
             return np.memmap(path, dtype, "r", start, shape, order)
         except ValueError as error:
-            raise ValueError(f"{os.fspath(path)!r} is shorter than it was: {error}") from error
+            raise FormatError(f"{os.fspath(path)!r} is shorter than it was: {error}") from error
+
+
+def _layout_of(path: Path) -> Layout:
+    """Read the header of a file."""
+    try:
+        with path.open("rb") as file:
+            return read_layout(file, os.fstat(file.fileno()).st_size)
+    except FormatError as error:
+        raise FormatError(f"{os.fspath(path)!r}: {error}") from None
 
 
 def _as_rows(layout: Layout, path: Path, shards: bool) -> Layout:

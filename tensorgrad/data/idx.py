@@ -1,7 +1,7 @@
 """IDX files, the format of MNIST and its relatives, read as files from strangers.
 
-Floor `data`; may import `_typing`.  A file is two zero bytes, a dtype code, the number of
-dimensions, each dimension as a big-endian 32-bit integer, then the elements, big-endian, in C
+Floor `data`; may import `_typing` and `files`.  A file is two zero bytes, a dtype code, the number
+of dimensions, each dimension as a big-endian 32-bit integer, then the elements, big-endian, in C
 order.  What the header promises is compared with what the file can hold before memory is claimed,
 and then must be met to the byte.  A new dtype code is one row of `_DTYPES`.
 """
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array, Shape
-from ._bytes import DEFLATE, MAX_RANK, addressable, take_bytes
+from ..files.checks import DEFLATE, MAX_RANK, FormatError, check_shape, take_bytes
 from .split import Split, pixels
 
 _DTYPES: dict[int, np.dtype[Any]] = {
@@ -54,7 +54,7 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
 
     Raises
     ------
-    ValueError
+    FormatError
         Where the file is no IDX file, is damaged, or is longer or shorter than its header says.
     OSError
         Where it cannot be opened or read (FileNotFoundError and its relatives).
@@ -81,11 +81,11 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
             with gzip.GzipFile(fileobj=file) as unzipped:
                 return _read(unzipped, DEFLATE * size, exact=False)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(
+        raise FormatError(
             f"{os.fspath(path)!r}: the gzip stream is damaged ({error}); fetch the file again"
         ) from error
-    except ValueError as error:
-        raise ValueError(f"{os.fspath(path)!r}: {error}") from error
+    except FormatError as error:
+        raise FormatError(f"{os.fspath(path)!r}: {error}") from error
 
 
 def _read(stream: io.BufferedIOBase, limit: int, exact: bool) -> Array:
@@ -96,13 +96,13 @@ def _read(stream: io.BufferedIOBase, limit: int, exact: bool) -> Array:
     promise = f"its header asks for {header} + {size} bytes ({dtype.name}, shape {shape})"
     if header + size > limit or (exact and header + size < limit):
         bound = "" if exact else "at most "
-        raise ValueError(f"the file holds {bound}{limit} bytes, but {promise}")
+        raise FormatError(f"the file holds {bound}{limit} bytes, but {promise}")
     elements = take_bytes(stream, size)
     if len(elements) < size:
-        raise ValueError(f"the file ends after {header} + {len(elements)} bytes, but {promise}")
+        raise FormatError(f"the file ends after {header} + {len(elements)} bytes, but {promise}")
     # The read past the end also makes gzip compare its checksum.
     if stream.read(1):
-        raise ValueError(f"the file goes on after its elements, but {promise}")
+        raise FormatError(f"the file goes on after its elements, but {promise}")
     array = np.ndarray(shape, dtype, elements)
     return array.astype(dtype.newbyteorder("="), copy=False)
 
@@ -112,21 +112,20 @@ def _read_header(stream: io.BufferedIOBase) -> tuple[np.dtype[Any], Shape]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES:
         codes = ", ".join(f"{code:02x}" for code in _DTYPES)
-        raise ValueError(
+        raise FormatError(
             f"starts with the bytes '{magic.hex(' ')}'; expected an IDX file: "
             f"'00 00', a dtype code ({codes}) and the number of dimensions"
         )
     dtype, rank = _DTYPES[magic[2]], magic[3]
     if not 1 <= rank <= MAX_RANK:
-        raise ValueError(f"has {rank} dimensions; expected 1 to {MAX_RANK}")
+        raise FormatError(f"has {rank} dimensions; expected 1 to {MAX_RANK}")
     sizes = stream.read(4 * rank)
     if len(sizes) < 4 * rank:
-        raise ValueError(f"ends in the header; expected {rank} dimensions of 4 bytes each")
+        raise FormatError(f"ends in the header; expected {rank} dimensions of 4 bytes each")
     shape: Shape = struct.unpack(f">{rank}i", sizes)
     if min(shape) < 0:
-        raise ValueError(f"has shape {shape}; expected dimensions from 0 to 2**31 - 1")
-    if not addressable(shape, dtype):
-        raise ValueError(f"has shape {shape}, which is more than an array can address")
+        raise FormatError(f"has shape {shape}; expected dimensions from 0 to 2**31 - 1")
+    check_shape("it", shape, dtype)
     return dtype, shape
 
 
@@ -156,7 +155,7 @@ def load_mnist_idx(
     ------
     FileNotFoundError
         Naming every file that is missing.
-    ValueError
+    FormatError, ValueError
         Where a file is damaged (see `load_idx`), images and labels differ in number, the two parts
         differ in image size, or a label is out of range.
 

@@ -6,7 +6,7 @@ size before memory is claimed.  A new format is a module with `write` and `read_
 of `FORMATS` in `files`.
 """
 
-from .checks import FormatError
+from ..files.checks import FormatError
 from .files import load, load_metadata, load_safetensors, save, save_safetensors
 from .onnx import export_onnx
 

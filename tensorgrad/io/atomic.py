@@ -23,15 +23,17 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     It is a temporary file in the same folder, since only a rename within a file system happens at
     once.  It is flushed to the disk before the rename, and the folder after it, so that also after
     a power failure there is the old file or the new one.  The new one has the old one's
-    permissions.  An error in the block removes the temporary file, and leaves the old one as it
-    was.  Ctrl-C waits until the block and the rename are through.  A process that is killed leaves
-    its temporary file behind, `.tensorgrad-*.tmp`.
+    permissions.  An error up to the rename removes the temporary file, and leaves the old one as it
+    was; where only flushing the folder fails, the new file is there, whole, but a power failure may
+    bring the old one back.  Ctrl-C waits until the block and the rename are through.  A process
+    that is killed leaves its temporary file behind, `.tensorgrad-*.tmp`.
 
     Raises
     ------
     OSError
         If the folder or the disk does not let us (`PermissionError`, `FileNotFoundError`), if
-        `path` is a folder, a symbolic link or another special file, or if it is write-protected.
+        `path` is a folder, a symbolic link or another special file, or if it is write-protected;
+        also if the folder cannot be flushed, when the new file is in place already.
     """
     target = Path(path)
     folder = target.absolute().parent

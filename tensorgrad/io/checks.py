@@ -1,6 +1,6 @@
 """What both formats check before a byte of data is read, and how the data are read then.
 
-Floor: io; imports `_typing` alone.
+Floor: io; may import `files`, whose checks `data` shares.
 """
 
 from __future__ import annotations
@@ -13,23 +13,12 @@ from typing import Any, BinaryIO, Final, NamedTuple, NoReturn
 import numpy as np
 
 from .._typing import Array, Shape
+from ..files.checks import MAX_TEXT, FormatError, check_name
+from ..files.npy import sound
 
 METADATA: Final = "__metadata__"
 """The name of the metadata in both formats."""
-MAX_TEXT: Final = 4_000_000
-"""Bytes of a header or a directory, which is some 13,000 arrays with names of 20 letters.  To parse
-them takes up to nine times as much memory."""
 _MAX_TOKENS: Final = 400_000
-_MAX_NAME: Final = 1000
-_MAX_RANK: Final = 32
-
-
-class FormatError(ValueError):
-    """A file is damaged, hostile, or not in a format that is read here.
-
-    Nothing was changed.  It is the only error that the contents of a file can cause; a file that
-    is missing or cannot be read is an OSError.
-    """
 
 
 class Entry(NamedTuple):
@@ -57,28 +46,11 @@ class Header(NamedTuple):
     entries: list[Entry]
 
 
-def check_name(name: str) -> None:
-    """Raise a FormatError unless this can be the name of an array.
-
-    No name is ever made into a path here, but an archive may be unpacked by other programs.
-    """
-    wrong_parts = {"", ".", ".."}.intersection(name.split("/"))
-    if len(name) > _MAX_NAME or not name.isprintable() or "\\" in name or wrong_parts:
-        raise FormatError(
-            f"an array is called {name[:80]!r}; expected 1 to {_MAX_NAME} printable characters, no "
-            "backslash, and between slashes neither nothing nor '.' nor '..'"
-        )
+def check_array_name(name: str) -> None:
+    """Raise a FormatError unless this can be the name of an array here."""
+    check_name(name)
     if name == METADATA:
         raise FormatError(f"an array is called {name!r}, where the metadata are kept")
-
-
-def check_shape(name: str, shape: Shape, dtype: np.dtype[Any]) -> None:
-    """Raise a FormatError unless NumPy can hold such an array, whatever the file's size."""
-    if len(shape) > _MAX_RANK:
-        raise FormatError(f"{name!r} has {len(shape)} dimensions; expected {_MAX_RANK} at most")
-    # NumPy counts an axis of length 0 as one here.
-    if math.prod(max(d, 1) for d in shape) * dtype.itemsize >= 2**63:
-        raise FormatError(f"{name!r} has shape {shape}, which is more than an array can address")
 
 
 def parse_json(text: bytes, what: str) -> dict[str, Any]:
@@ -134,15 +106,6 @@ def text_by_name(found: Any, what: str) -> dict[str, str]:
     return found
 
 
-def read_at(file: BinaryIO, start: int, size: int) -> bytes:
-    """Return `size` bytes from `start` on, which the caller knows to be there."""
-    file.seek(start)
-    found = file.read(size)
-    if len(found) < size:
-        raise FormatError("the file became shorter while it was read")
-    return found
-
-
 def read_array(file: BinaryIO, entry: Entry) -> Array:
     """Return the array of an entry, in native byte order, writable."""
     elements = np.empty(math.prod(entry.shape), entry.dtype)
@@ -152,10 +115,10 @@ def read_array(file: BinaryIO, entry: Entry) -> Array:
         raise FormatError("the file became shorter while it was read")
     if entry.crc is not None and zlib.crc32(raw, zlib.crc32(entry.before)) != entry.crc:
         raise FormatError(f"{entry.name!r} is damaged: its CRC-32 differs")
-    if entry.dtype == np.bool_ and np.any(elements.view(np.uint8) > 1):
-        raise FormatError(f"{entry.name!r} holds bytes that are neither True nor False")
-    array = elements.reshape(entry.shape, order="F" if entry.fortran else "C")
-    return array.astype(entry.dtype.newbyteorder("="), copy=False)
+    try:
+        return sound(elements).reshape(entry.shape, order="F" if entry.fortran else "C")
+    except FormatError as error:
+        raise FormatError(f"{entry.name!r}: {error}") from None
 
 
 def raw_bytes(array: Array) -> memoryview:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -16,10 +15,11 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from .._typing import Array, ArrayLike
+from ..files.checks import FormatError, opened
 from ..handle import Handle
 from . import npz, safetensors
 from .atomic import replacing
-from .checks import FormatError, Header, read_array
+from .checks import Header, read_array
 from .record import Record, check_array, metadata_with_record, split_record
 from .state import pack, unpack
 
@@ -57,7 +57,8 @@ def save(
     TypeError, ValueError
         If something in `state` or `metadata` cannot be stored, or the name ends otherwise.
     OSError
-        If the file cannot be written.  In every case the old file is as it was.
+        If the file cannot be written.  In every case the old file is as it was, but where only the
+        last step fails, to flush the folder: then the new file is in its place.
 
     Examples
     --------
@@ -121,7 +122,7 @@ def load(path: str | os.PathLike[str], *, check_finite: bool = False) -> Any:
     ...     _ = path.write_bytes(b"PK")
     ...     io.load(path)
     Traceback (most recent call last):
-    tensorgrad.io.checks.FormatError: '...broken.npz': holds 2 bytes, which is no zip archive
+    tensorgrad.files.checks.FormatError: '...broken.npz': holds 2 bytes, which is no zip archive
     """
     arrays, record = _read(path, check_finite)
     if record is None:
@@ -217,7 +218,7 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         As `load` does.
     """
     form = _format(path)
-    with _opened(path) as file, _naming(path):
+    with opened(path) as file, _naming(path):
         return split_record(_header(form, file).metadata)[0]
 
 
@@ -226,7 +227,7 @@ def _read(
 ) -> tuple[dict[str, Array], Record | None]:
     """Return the arrays of a file, checked, and its record."""
     form = _format(path)
-    with _opened(path) as file, _naming(path):
+    with opened(path) as file, _naming(path):
         header = _header(form, file)
         record = split_record(header.metadata)[1]
         names = {entry.name for entry in header.entries}
@@ -255,14 +256,6 @@ def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except FormatError as error:
         raise FormatError(f"{os.fspath(path)!r}: {error}") from error
-
-
-def _opened(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file for reading, if it has an end and does not keep us waiting for it."""
-    mode = Path(path).stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder is refused by `open`
-        raise FormatError(f"{os.fspath(path)!r} is a device, a pipe or a socket, and no file")
-    return Path(path).open("rb")
 
 
 def _format(path: str | os.PathLike[str]) -> ModuleType:

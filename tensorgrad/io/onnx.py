@@ -282,6 +282,40 @@ def _layer_norm(graph: _Graph, x: str, layer: Any) -> str:
     )
 
 
+def _group_norm(graph: _Graph, x: str, layer: Any) -> str:
+    """Add the norm of each row of (batch, groups, elements), then the factors of the channels."""
+    if layer.weight is None:
+        raise ValueError(f"{layer} cannot be exported: it has no weight")
+    groups, weight = layer.num_groups, layer.weight.data
+    shape = graph.add("Shape", x)
+    rows = graph.add("Reshape", x, graph.constant("by_group", np.array([0, groups, -1])))
+    ones, zeros = np.ones(groups, weight.dtype), np.zeros(groups, weight.dtype)
+    normal = graph.add(
+        "InstanceNormalization",
+        rows,
+        graph.constant("ones", ones),
+        graph.constant("zeros", zeros),
+        epsilon=layer.eps,
+    )
+    y = graph.add("Reshape", normal, graph.constant("by_channel", np.array([0, weight.size, -1])))
+    y = graph.add("Mul", y, graph.constant("weight", weight[:, None]))
+    if layer.bias is not None:
+        y = graph.add("Add", y, graph.constant("bias", layer.bias.data[:, None]))
+    return graph.add("Reshape", y, shape)
+
+
+def _rms_norm(graph: _Graph, x: str, layer: Any) -> str:
+    if layer.weight is None:
+        raise ValueError(f"{layer} cannot be exported: it has no weight")
+    weight = layer.weight.data
+    eps = np.finfo(weight.dtype).eps if layer.eps is None else layer.eps
+    axes = graph.constant("axes", np.arange(-weight.ndim, 0))
+    mean = graph.add("ReduceMean", graph.add("Mul", x, x), axes, keepdims=1)
+    mean = graph.add("Add", mean, graph.constant("eps", np.array(eps, weight.dtype)))
+    y = graph.add("Div", x, graph.add("Sqrt", mean))
+    return graph.add("Mul", y, graph.constant("weight", weight))
+
+
 EXPORTS: Final[dict[str, Export]] = {
     "AdaptiveAvgPool2d": _adaptive,
     "AvgPool2d": lambda graph, x, layer: _pool(
@@ -297,6 +331,7 @@ EXPORTS: Final[dict[str, Export]] = {
     ),
     "Flatten": _flatten,
     "GELU": lambda graph, x, layer: graph.add("Gelu", x, approximate=layer.approximate),
+    "GroupNorm": _group_norm,
     "Identity": lambda _graph, x, _layer: x,
     "LayerNorm": _layer_norm,
     "LeakyReLU": lambda graph, x, layer: graph.add("LeakyRelu", x, alpha=layer.negative_slope),
@@ -305,6 +340,7 @@ EXPORTS: Final[dict[str, Export]] = {
     "MaxPool2d": lambda graph, x, layer: _pool(
         graph, x, layer, "MaxPool", dilations=layer.dilation
     ),
+    "RMSNorm": _rms_norm,
     "ReLU": lambda graph, x, _layer: graph.add("Relu", x),
     "Sequential": _sequential,
     "SiLU": lambda graph, x, _layer: graph.add("Mul", x, graph.add("Sigmoid", x)),

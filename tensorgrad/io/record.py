@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from .._typing import Array
-from .checks import FormatError, parse_json, raw_bytes, text_by_name
+from ..files.checks import FormatError
+from .checks import parse_json, raw_bytes, text_by_name
 
 VERSION: Final = 1
 """Of the record; a change that older readers would misunderstand raises it."""

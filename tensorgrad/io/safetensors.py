@@ -1,6 +1,6 @@
 """The layout of safetensors: the length of a JSON header, the header, the elements.
 
-Floor: io, above `checks`.  A new dtype is a row of `_DTYPES`.
+Floor: io, above `checks`; may import `files`.  A new dtype is a row of `_DTYPES`.
 
 Own code, and not the library of that name: it is as short as the calls and the checks around
 them would be, it needs nothing installed, and it is stricter where the format's description is
@@ -20,19 +20,8 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from .._typing import Array
-from .checks import (
-    MAX_TEXT,
-    METADATA,
-    Entry,
-    FormatError,
-    Header,
-    check_name,
-    check_shape,
-    parse_json,
-    raw_bytes,
-    read_at,
-    text_by_name,
-)
+from ..files.checks import MAX_TEXT, FormatError, check_shape, read_at
+from .checks import METADATA, Entry, Header, check_array_name, parse_json, raw_bytes, text_by_name
 
 _DTYPES: Final = {
     "BOOL": np.dtype("?"),
@@ -107,7 +96,7 @@ def read_header(file: BinaryIO, size: int) -> Header:
 
 def _entry(name: str, field: Any, buffer: int) -> Entry:
     """Return the entry of a tensor, if each part of its field is what the format says."""
-    check_name(name)
+    check_array_name(name)
     if not isinstance(field, dict) or field.keys() != {"dtype", "shape", "data_offsets"}:
         raise FormatError(f"{name!r} has other fields than dtype, shape and data_offsets")
     code, shape, offsets = field["dtype"], field["shape"], field["data_offsets"]
@@ -120,7 +109,7 @@ def _entry(name: str, field: Any, buffer: int) -> Entry:
             type(number) is int and 0 <= number < 2**63 for number in numbers
         ):
             raise FormatError(f"{name!r}: {what} is no list of whole numbers below 2**63")
-    check_shape(name, tuple(shape), dtype)
+    check_shape(repr(name), tuple(shape), dtype)
     entry = Entry(name, dtype, tuple(shape), buffer + offsets[0] if offsets else 0)
     if len(offsets) != 2 or offsets[1] - offsets[0] != entry.nbytes:
         raise FormatError(

@@ -1,8 +1,9 @@
 """State as it is stored: its arrays by name, and the rest as JSON.
 
-Floor: io, above `checks`; may import `handle`.  In JSON, numbers, text, booleans, None and lists
-stand for themselves, and an object with one key for what JSON lacks: `{"dict": {...}}`,
-`{"array": name}`, `{"float": "7ff8000000000000"}` (the bits of a NaN or an infinity).
+Floor: io, above `checks`; may import `files` and `handle`.  In JSON, numbers, text, booleans,
+None and lists stand for themselves, and an object with one key for what JSON lacks:
+`{"dict": {...}}`, `{"array": name}`, `{"float": "7ff8000000000000"}` (the bits of a NaN or an
+infinity).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 
 from .._typing import Array
+from ..files.checks import FormatError
 from ..handle import Handle, to_array
-from .checks import FormatError, check_name
+from .checks import check_array_name
 
 _MAX_DEPTH: Final = 50
 
@@ -64,7 +66,7 @@ def _named(item: Any, path: tuple[Any, ...], arrays: dict[str, Array]) -> str:
     """Put an array under its name, and return that."""
     name = ".".join(map(str, path))
     try:
-        check_name(name)
+        check_array_name(name)
     except FormatError as error:
         raise ValueError(f"{_place(path)} cannot be stored under its name: {error}") from None
     if name in arrays:
