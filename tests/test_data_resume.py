@@ -248,3 +248,28 @@ def test_a_damaged_state_of_a_generator_is_refused(kind: Any) -> None:
         with pytest.raises(ValueError, match=f"none of a {kind.__name__}"):
             generator_at(rng, state)
     assert state_of(rng) == good
+
+
+# ------------------------------------------------------------------ passes within passes
+
+
+def test_a_pass_within_a_pass_leaves_the_position_of_the_first() -> None:
+    loader = batches(X, 4, shuffle=True, rng=7)
+    running = iter(loader)
+    list(islice(running, 2))
+    state = loader.state_dict()
+    list(loader)  # to its end
+    assert loader.state_dict()["position"] == 2
+    next(iter(loader))  # left early
+    found = loader.state_dict()
+    assert (found["position"], found["order"]) == (2, state["order"])
+    assert len(list(running)) == 4
+    assert loader.state_dict()["position"] == 0
+
+
+def test_a_pass_that_was_left_does_not_come_back() -> None:
+    loader = batches(X, 4)
+    next(iter(loader))
+    assert loader.state_dict()["position"] == 1
+    list(loader)
+    assert loader.state_dict()["position"] == 0

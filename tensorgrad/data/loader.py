@@ -24,11 +24,16 @@ from .prefetch import prefetched
 
 @dataclass(slots=True)
 class _Pass:
-    """A pass over the data: its order, what that was drawn from, and how far it has come."""
+    """A pass over the data: its order, what that was drawn from, and how far it has come.
+
+    `outer` is the pass in whose loop it was begun.
+    """
 
     order: Array | None = None
     drawn_from: dict[str, Any] | None = None
     done: int = 0
+    running: bool = False
+    outer: _Pass | None = None
 
 
 class DataLoader:
@@ -130,6 +135,8 @@ class DataLoader:
             made = self._collected(self.dataset.start(), run.done)
         else:
             made = self._taken(self.dataset, run.order, range(run.done, len(self)))
+        if self._current and self._current.running:
+            run.outer = self._current
         self._current, self._resumed = run, None
         return self._handed_out(run, prefetched(made, self.prefetch) if self.prefetch else made)
 
@@ -141,12 +148,18 @@ class DataLoader:
         return _Pass(self.generator.permutation(self._samples()), drawn_from)
 
     def _handed_out(self, run: _Pass, made: Iterator[Any]) -> Iterator[Any]:
-        """Yield batches and count them."""
-        for batch in made:
-            run.done += 1
-            yield batch
-        if self._current is run:
-            self._current = None
+        """Yield batches and count them; then the position is again that of the loop around."""
+        run.running, left = True, True
+        try:
+            for batch in made:
+                run.done += 1
+                yield batch
+            left = False
+        finally:
+            run.running = False
+            outer = run.outer if run.outer and run.outer.running else None
+            if self._current is run and (outer or not left):
+                self._current = outer
 
     def _taken(self, data: Dataset, order: Array | None, numbers: range) -> Iterator[Any]:
         """Make the batches of these numbers from a data set."""
