@@ -131,6 +131,39 @@ def test_within_accumulated_and_clipped_steps(compile, whole, tmp_path):
     )
 
 
+@WAYS
+@pytest.mark.parametrize("left_at", [1, 2, 3, 5, 6])
+def test_after_a_last_step_of_fewer_batches(compile, left_at, tmp_path):
+    """The third step of an epoch has one batch, and what was saved then is past the data."""
+
+    class KilledError(Exception):
+        """What ends a process, as far as the checkpoint is concerned."""
+
+    def kill(event, run):
+        if event == "step_end" and len(run.history.steps) == left_at:
+            run.save(tmp_path / "left.npz")
+            raise KilledError
+
+    def train(epochs, callbacks=(), **options):
+        rng = np.random.default_rng(3)
+        model, data = MODELS["mlp"](rng)
+        history = tg.fit(
+            model, data, loss=nn.cross_entropy, optimizer=optim.Adam(model.parameters()),
+            epochs=epochs, batch_size=10, accumulate=2, validation=data, rng=rng, verbose=0,
+            callbacks=callbacks, compile=compile, **options,
+        )  # fmt: skip
+        return history.steps, history["loss"], history["val_loss"], digest([model.state_dict()])
+
+    tg.manual_seed(11)
+    expected = train(2)
+    assert len(expected[0]) == 6
+    tg.manual_seed(11)
+    with pytest.raises(KilledError):
+        train(2, kill)
+    tg.manual_seed(5)
+    assert train(2, resume=tmp_path / "left.npz") == expected
+
+
 @pytest.mark.parametrize("moment", ["step_end", "epoch_end"])
 def test_after_ctrl_c_the_last_checkpoint_is_whole(moment, whole, tmp_path):
     """Whatever was done after it is done again."""

@@ -129,6 +129,7 @@ class Run:
         """Start to count anew."""
         self._averages = Averages(self._metrics)
         self._batches_done = 0
+        self._passed = False  # whether no batch is left of this epoch
         self._seconds = 0.0
 
     def _train_epoch(self) -> None:
@@ -149,6 +150,7 @@ class Run:
                     self._emit("step_end")
                 if self.stopped:
                     return
+        self._passed = True
         if self._group:  # the last step has fewer batches
             self._finish_step()
             self._emit("step_end")
@@ -173,6 +175,8 @@ class Run:
 
     def _pairs(self) -> Iterator[tuple[Any, Any]]:
         """Yield the batches of this epoch, or those that are left of it."""
+        if self._passed:  # the data would begin a new pass
+            return
         source = iter(self._batches)
         if self._batches_done:  # none may be left, where a pass without a batch is else an error
             first = list(itertools.islice(source, 1))
@@ -312,6 +316,7 @@ class Run:
         return {
             "averages": self._averages.state_dict(),
             "batches": self._batches_done,
+            "passed": self._passed,
             "seconds": self._seconds,
         }
 
@@ -325,8 +330,10 @@ class Run:
                 f"within an epoch in which {sorted(names)} are measured, not {sorted(expected)}: "
                 "give the same metrics"
             )
-        batches, seconds = int(state["batches"]), float(state["seconds"])
-        self._averages, self._batches_done, self._seconds = averages, batches, seconds
+        batches, passed = int(state["batches"]), bool(state["passed"])
+        seconds = float(state["seconds"])
+        self._averages, self._seconds = averages, seconds
+        self._batches_done, self._passed = batches, passed
 
 
 def _named(callbacks: Sequence[Callback]) -> dict[str, Callback]:
