@@ -15,7 +15,7 @@ import pytest
 import tensorgrad as tg
 from resumed import EPOCHS, MODELS, STEPS_PER_EPOCH, StopAt, digest, train
 from tensorgrad import nn, optim
-from tensorgrad.data import DataLoader
+from tensorgrad.data import DataLoader, Dataset
 from tensorgrad.train import History, ModelCheckpoint, Pooled, load_checkpoint, save_checkpoint
 
 ROOT = Path(__file__).parents[1]
@@ -178,6 +178,53 @@ def test_after_ctrl_c_the_last_checkpoint_is_whole(moment, whole, tmp_path):
     assert "last.npz" in left
     assert not [name for name in left if name.endswith(".tmp")]
     assert train("mlp", True, tmp_path / "left", resume=True) == whole("mlp", True)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_nothing_is_saved_at_the_end(interrupted, tmp_path):
+    """Where a batch may be lost, a group be open, or the best weights be back."""
+    seen = []
+
+    def save(event, run):
+        if event == "step_end" and interrupted:
+            raise KeyboardInterrupt
+        if event == "train_end":
+            seen.append(run)
+            run.save(tmp_path / "end.npz")
+
+    with pytest.raises(RuntimeError, match='save was called at "train_end"'):
+        train("mlp", False, tmp_path / "folder", save)
+    with pytest.raises(RuntimeError, match="save was called outside of a callback"):
+        seen[0].save(tmp_path / "end.npz")
+    assert not (tmp_path / "end.npz").exists()
+
+
+class Jittered(Dataset):
+    """Samples with noise, from a generator of its own."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+
+    def __len__(self):
+        return 7
+
+    def __getitem__(self, index):
+        return np.float32([index]) + self.rng.normal(size=1).astype(np.float32), np.float32([1.0])
+
+
+def test_data_that_draw_random_numbers_go_on(tmp_path):
+    def train(folder, epochs, *callbacks):
+        model = nn.Linear(1, 1, rng=0)
+        history = tg.fit(
+            model, DataLoader(Jittered(2), 2, shuffle=True, generator=5), loss=nn.mse_loss,
+            optimizer=optim.SGD(model.parameters(), lr=0.01), epochs=epochs, callbacks=callbacks,
+            validation=DataLoader(Jittered(3), 2), verbose=0, resume=True,
+            checkpoint=ModelCheckpoint(tmp_path / folder, every=1),
+        )  # fmt: skip
+        return history.steps, history["val_loss"]
+
+    train("left", 3, StopAt(6))
+    assert train("left", 3) == train("whole", 3)
 
 
 def test_more_epochs_follow_a_training_that_had_ended(tmp_path):

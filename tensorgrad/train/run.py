@@ -93,6 +93,7 @@ class Run:
         self._parameters = parameters_by_name(self.model, self.optimizer)
         self._callbacks = list(callbacks)
         self._verbose = verbose
+        self._event: Event | None = None  # the one that callbacks are at work on
         self._begin_epoch()
         # Of the step at hand, which several batches may make up: their lengths and losses.
         self._group: list[tuple[int, float]] = []
@@ -120,8 +121,12 @@ class Run:
 
     def _emit(self, event: Event) -> None:
         """Call all callbacks."""
-        for callback in self._callbacks:
-            callback(event, self)
+        self._event = event
+        try:
+            for callback in self._callbacks:
+                callback(event, self)
+        finally:
+            self._event = None
 
     # --- an epoch ---------------------------------------------------------------------------------
 
@@ -265,7 +270,21 @@ class Run:
     # --- saving -----------------------------------------------------------------------------------
 
     def save(self, path: Any) -> None:
-        """Save a checkpoint with which `fit(..., resume=path)` goes on to the bit; see `fit`."""
+        """Save a checkpoint with which `fit(..., resume=path)` goes on to the bit; see `fit`.
+
+        Raises
+        ------
+        RuntimeError
+            If called elsewhere than at "train_begin", "step_end" or "epoch_end".  At "train_end" a
+            step may have been left halfway, by Ctrl-C, or the best weights may have been taken
+            back: what `ModelCheckpoint` saved last is what to go on from.
+        """
+        if self._event in (None, "train_end"):
+            where = f'at "{self._event}"' if self._event else "outside of a callback"
+            raise RuntimeError(
+                f"save was called {where}, where the training may stand within a step: save at "
+                '"step_end" or "epoch_end", or keep the last.npz of fit(..., checkpoint=folder)'
+            )
         save_checkpoint(path, **self._parts())
 
     def resume(self, path: Any) -> None:
