@@ -12,7 +12,14 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import nn, optim
 from tensorgrad.optim import lr_scheduler
-from tensorgrad.train import EarlyStopping, LivePlot, ModelCheckpoint, fit, load_checkpoint
+from tensorgrad.train import (
+    DivergenceError,
+    EarlyStopping,
+    LivePlot,
+    ModelCheckpoint,
+    fit,
+    load_checkpoint,
+)
 from tensorgrad.train.callbacks import Best
 
 WAYS = pytest.mark.parametrize("compile", [False, True], ids=["eager", "compiled"])
@@ -326,6 +333,22 @@ def test_the_best_is_taken_back_also_after_the_last_epoch():
     model, history, seen = run_scripted([1, 3, 2], EarlyStopping("val_score", mode="max"))
     assert history.epochs == 3
     np.testing.assert_array_equal(weights(model), seen[1])
+
+
+def test_the_best_is_taken_back_also_after_a_loss_that_is_no_number():
+    x, y = data(4)
+    model, seen, events = network(), [], []
+
+    def spoil(event, run):
+        events.append(event)
+        if event == "epoch_end":
+            seen.append(weights(run.model))
+            run.model[0].weight.data = np.full((5, 2), np.inf)
+
+    with pytest.raises(DivergenceError), np.errstate(invalid="ignore"):
+        train(model, (x, y), epochs=5, callbacks=[EarlyStopping("loss"), spoil])
+    assert events[-2:] == ["epoch_end", "train_end"]
+    np.testing.assert_array_equal(weights(model), seen[0])
 
 
 def test_the_last_and_the_best_are_saved(tmp_path):

@@ -110,7 +110,7 @@ class EarlyStopping:
         What is better by this much or less does not count.
     restore_best
         Whether the model has the weights (and statistics) of its best epoch when the training ends,
-        for whatever reason.
+        also by Ctrl-C or a DivergenceError.
     mode
         "min" or "max": whether smaller or greater values are better; has to be given where the name
         ends neither in "loss" nor in "accuracy".

@@ -108,6 +108,15 @@ class Run:
         """Train for the epochs that are left."""
         self._emit("train_begin")
         try:
+            self._train_epochs()
+        except DivergenceError:
+            self._emit("train_end")
+            raise
+        self._emit("train_end")
+
+    def _train_epochs(self) -> None:
+        """Train, and say why if it ends early."""
+        try:
             with mode(self.model, training=True):
                 while self.history.epochs < self.epochs and not self.stopped:
                     self._train_epoch()
@@ -117,7 +126,6 @@ class Run:
             self.optimizer.zero_grad()
         if self.stopped and self._verbose:
             write(f"stopped {self.stopped}\n")
-        self._emit("train_end")
 
     def _emit(self, event: Event) -> None:
         """Call all callbacks."""
