@@ -259,6 +259,22 @@ def test_another_training_does_not_resume(options, message, tmp_path):
         np.testing.assert_array_equal(array, before[name])
 
 
+def test_a_folder_with_a_training_is_not_written_over(tmp_path):
+    run(tmp_path)
+    kept = (tmp_path / "last.npz").read_bytes()
+    model = nn.Linear(1, 1, rng=5)
+    before = model.state_dict()
+    with pytest.raises(FileExistsError, match=r"last.npz holds a training.*resume=True"):
+        run(tmp_path, model)
+    assert (tmp_path / "last.npz").read_bytes() == kept
+    np.testing.assert_array_equal(model.weight.data, before["weight"])
+
+
+def test_a_training_without_a_step_is_gone_on_with(tmp_path):
+    run(tmp_path, epochs=0)
+    assert run(tmp_path, resume=True).epochs == 2
+
+
 def test_data_without_a_position_cannot_be_saved(tmp_path):
     class Endless:
         def __iter__(self):

@@ -324,6 +324,7 @@ def test_what_was_best_in_one_training_does_not_count_in_the_next(tmp_path):
     stopping = EarlyStopping("val_score", patience=2, mode="max")
     saving = ModelCheckpoint(tmp_path, "val_score", mode="max")
     run_scripted([9, 9, 9], stopping, checkpoint=saving)
+    (tmp_path / "last.npz").unlink()
     model, history, seen = run_scripted([1, 2, 3], stopping, checkpoint=saving)
     assert history.epochs == stopping.best.epoch == saving.best.epoch == 3
     np.testing.assert_array_equal(weights(model), seen[2])

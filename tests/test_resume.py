@@ -37,7 +37,7 @@ def whole(tmp_path):
 
     def run(name: str, compile: bool, **options: Any) -> str:
         tg.manual_seed(11)
-        return train(name, compile, tmp_path / "whole", **options)
+        return train(name, compile, tmp_path / f"whole {compile}", **options)
 
     return run
 

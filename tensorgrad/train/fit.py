@@ -101,7 +101,8 @@ def fit(
         `save(path)`.  `EarlyStopping` is one.
     checkpoint
         A folder in which the training is saved after each epoch, as `last.npz`, and where it was
-        best, as `best.npz`; or a `ModelCheckpoint`, for more choices.
+        best, as `best.npz`; or a `ModelCheckpoint`, for more choices.  A folder that has a
+        `last.npz` is refused, unless `resume` is given.
     resume
         True: go on from `last.npz` in the folder of `checkpoint`, if it is there; or the path of a
         checkpoint.  All other arguments as in the run that was left, but `epochs` may be greater.
@@ -133,6 +134,8 @@ def fit(
     TypeError, ValueError
         If an argument is not as described, there is no sample, or the optimiser has none of the
         model's parameters, or the checkpoint does not fit.  Nothing was changed then.
+    FileExistsError
+        If the folder of `checkpoint` holds a training, and `resume` is not given.
     DivergenceError
         If the loss is NaN or infinite.  The step was not taken; the exception has the history.
 

@@ -57,6 +57,8 @@ class Run:
         What the history has of each epoch.
     stopped : str
         Why the run ends before its last epoch; empty as long as it goes on.
+    resumed : bool
+        Whether it goes on from a checkpoint.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Run:
         names = ["loss", *metrics]
         self.names = names + [f"val_{name}" for name in names] * (validation is not None)
         self.stopped = ""
+        self.resumed = False
         self._step = step
         if isinstance(batches, Sequence):  # which has no position of its own
             batches = DataLoader(list(batches) if isinstance(batches, tuple) else batches, None)
@@ -298,6 +301,7 @@ class Run:
     def resume(self, path: Any) -> None:
         """Go on from a checkpoint of `save`; where something does not fit nothing is changed."""
         load_checkpoint(path, **self._parts())
+        self.resumed = True
         if self._verbose:
             steps, epochs = len(self.history.steps), self.history.epochs
             write(f"goes on from {path}, after {steps:,} steps and {epochs} whole epochs\n")
