@@ -7,6 +7,7 @@ what is shown `progress`'; what happens besides `callbacks`'.
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import sys
@@ -19,6 +20,7 @@ import numpy as np
 from .._typing import SeedLike
 from ..data import DataLoader
 from ..data._checks import as_count
+from ..data.dataset import Stream
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 from ..random import as_generator, state_of
@@ -27,6 +29,7 @@ from .history import History
 from .metrics import Loss, Metric, Metrics, Model, as_batches, as_loss, as_metrics, evaluate
 from .progress import write
 from .run import Callback, Run
+from .snapshot import put_back
 from .step import Step
 
 
@@ -221,11 +224,14 @@ def _check_schedule(schedule: Any, optimizer: Optimizer) -> None:
 def _try_validation(
     model: Model, batches: Iterable[Any], loss: Loss, metrics: Mapping[str, Metric]
 ) -> None:
-    """Evaluate the first batch: what does not fit is found now, not after an epoch."""
-    if isinstance(batches, DataLoader):
-        position = batches.state_dict()
-        evaluate(model, [next(iter(batches))], loss=loss, metrics=metrics)
-        batches.load_state_dict(position)
+    """Evaluate a batch: what does not fit is found now, not after an epoch.
+
+    Of a stream none is taken, since it may give each sample only once.
+    """
+    if isinstance(batches, DataLoader) and not isinstance(batches.dataset, Stream):
+        trial = DataLoader(batches.dataset, batches.batch_size, collate_fn=batches.collate_fn)
+        with put_back(trial):  # what the samples draw from
+            evaluate(model, itertools.islice(trial, 1), loss=loss, metrics=metrics)
 
 
 def _limit(name: str, value: float | None) -> float | None:
