@@ -73,6 +73,7 @@ def fit(
         once per epoch in its own order.
     loss
         A function (prediction, target) that returns the mean over a batch, one number as a Tensor.
+        To weigh classes: `nn.CrossEntropyLoss(weight=...)`.
     optimizer
         Over the parameters of the model.
     epochs
