@@ -53,7 +53,7 @@ def fit(
     rng: SeedLike = None,
     verbose: int = 1,
     live: bool = False,
-    diagnostics: int = 50,
+    diagnostics: int = 100,
     compile: bool = True,
 ) -> History:
     """Train a model: for every batch a forward pass, a backward pass, and a step of the optimiser.
