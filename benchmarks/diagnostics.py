@@ -44,8 +44,9 @@ def timed(workload: Workload, settings: Settings) -> tuple[list[float], list[flo
         for process, watched in zip(pair, (False, True), strict=True):
             process.ready()
             process.load("fitting", {"workload": asdict(workload), "watched": watched})
-        once = pair[0].value(SPACING)
-        steps = SPACING * max(1, round(8 * settings.seconds / (SPACING * once)))
+        unit = SPACING if settings.least > 1 else settings.check  # few in a quick run
+        once = pair[0].value(unit)
+        steps = unit * max(1, round(8 * settings.seconds / (unit * once)))
         rounds = [[process.value(steps) for process in pair] for _ in range(settings.rounds)]
     without, watched_times = zip(*rounds, strict=True)
     return list(without), list(watched_times)
