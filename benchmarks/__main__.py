@@ -13,6 +13,7 @@ from . import (
     compiled,
     convolution,
     denormals,
+    diagnostics,
     eager,
     engine,
     first_call,
@@ -35,6 +36,7 @@ GROUPS: Mapping[str, ModuleType] = {
     "growth": growth,
     "streaming": streaming,
     "denormals": denormals,
+    "diagnostics": diagnostics,
 }
 
 

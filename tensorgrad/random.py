@@ -6,6 +6,7 @@ Lowest floor: imports NumPy alone.  NumPy's global random state is never touched
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,31 @@ def generator_at(like: np.random.Generator, state: Any) -> np.random.Generator:
             "state_of gave for a generator of this kind"
         ) from None
     return np.random.Generator(fresh)
+
+
+def generators_in(
+    name: str, value: Any, enter: Callable[[Any], Iterable[tuple[Any, Any]]]
+) -> Iterator[tuple[str, np.random.Generator]]:
+    """Yield the generators in a value, with names that say where; each thing is entered once.
+
+    Parameters
+    ----------
+    name
+        What to call the value.
+    value
+        Where to look.
+    enter
+        Returns the keys and values in a value; none where it is not to be looked into.
+    """
+    stack = [(name, value)]
+    seen: set[int] = set()
+    while stack:
+        name, value = stack.pop()
+        if isinstance(value, np.random.Generator):
+            yield name, value
+        elif id(value) not in seen:
+            seen.add(id(value))
+            stack += [(f"{name}.{key}", item) for key, item in enter(value)]
 
 
 def _place(state: dict[str, Any]) -> Any:

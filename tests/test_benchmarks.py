@@ -6,6 +6,7 @@ No time is tested: what is fast on one machine, on one day, is no property of th
 from __future__ import annotations
 
 import importlib
+import inspect
 import subprocess
 import sys
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from benchmarks import __main__ as command
 from benchmarks import (
     compiled,
     denormals,
+    diagnostics,
     driver,
     eager,
     engine,
@@ -29,6 +31,7 @@ from benchmarks.growth import Curve
 from benchmarks.peers import by_hand, on_tensorgrad
 from benchmarks.table import Table, number
 from benchmarks.workloads import WORKLOADS, Workload, batches_of, weights_of
+from tensorgrad import fit
 
 ROOT = Path(__file__).parents[1]
 TINY = Workload("tiny", 3, (5, 4), "tanh", 6, "cross entropy", dtype="float64", lr=0.1)
@@ -43,7 +46,16 @@ def test_the_quick_run_agrees_with_numpy_by_hand() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not timed" not in done.stderr
-    rows = ("First call", "lenet", "small multiply", "peak memory", "1,024", "shuffled", "Lion")
+    rows = (
+        "First call",
+        "lenet",
+        "small multiply",
+        "peak memory",
+        "1,024",
+        "shuffled",
+        "Lion",
+        "Step of fit",
+    )
     for row in (*eager.ROWS, *rows):
         assert row in done.stdout
 
@@ -141,6 +153,21 @@ def test_a_step_is_compared_with_that_in_the_same_round() -> None:
     assert cells == ["SGD", "1.00", "1.20", "1.20", "1.10", "falls short"]
 
 
+def test_diagnostics_are_compared_with_none_in_the_same_round() -> None:
+    cells = diagnostics.line("mnist", [1e-6, 4e-6, 2e-6], [1.02e-6, 4e-6, 2.04e-6])
+    assert cells == ["mnist", "1.00", "1.02", "1.02", "1.03", "pass"]
+
+
+def test_the_distance_of_diagnostics_is_that_of_fit() -> None:
+    default = inspect.signature(fit).parameters["diagnostics"].default
+    assert default == diagnostics.SPACING
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_the_seconds_of_a_step_of_fit_come_out(watched: bool) -> None:
+    assert 0 < float(on_tensorgrad.fitting(asdict(TINY), watched)(3)) < 10
+
+
 def test_half_of_the_first_layer_dies() -> None:
     losses = []
     for dead in (False, True):
@@ -180,7 +207,7 @@ def test_the_page_of_the_project_has_a_place_for_every_table() -> None:
     names = (
         "machine", "eager", "eager-ratios", "compiled", "compiled-ratios", "compiled-numpy-ratios",
         "first-call", "convolution", "convolution-ratios", "engine", "gradients", "growth-batch",
-        "growth-network", "denormals",
+        "growth-network", "denormals", "diagnostics",
     )  # fmt: skip
     assert [name for name in names if f"<!-- table {name} -->" not in text] == []
     assert "<!-- picture -->" in text

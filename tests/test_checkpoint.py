@@ -8,7 +8,7 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import io, nn, optim
 from tensorgrad.data import batches
-from tensorgrad.random import state_of
+from tensorgrad.random import as_generator, state_of
 from tensorgrad.train import History, fit, load_checkpoint, save_checkpoint
 
 
@@ -132,12 +132,43 @@ def test_a_part_that_does_not_fit_leaves_all_as_they_were(name, tmp_path):
     save_checkpoint(tmp_path / "a.npz", **parts(0))
     tg.manual_seed(1)
     found, message = other_parts(name)
-    before = states(found)
+    before, default = states(found), state_of(as_generator(None))
     with pytest.raises(ValueError, match=f"nothing was changed: {message}"):
         load_checkpoint(tmp_path / "a.npz", **found)
-    assert states(found) == before
-    expected = tg.manual_seed(1).random()
-    assert tg.manual_seed(1).random() == expected
+    assert (states(found), state_of(as_generator(None))) == (before, default)
+
+
+def sharing(rng, last):
+    """Return parts of which three have the same generator, in front of a last one."""
+    model, data = Noisy(0), batches(np.arange(10.0), 3, shuffle=True, rng=rng)
+    model.rng = model.more[0] = rng
+    return {"data": data, "rng": rng, "model": model, "last": last}
+
+
+def test_a_generator_that_parts_share_is_put_back(tmp_path):
+    saved, rng = Stubborn(), np.random.default_rng(1)
+    saved.value = 13
+    save_checkpoint(tmp_path / "a.npz", **sharing(np.random.default_rng(0), saved))
+    before = state_of(rng)
+    with pytest.raises(ValueError, match="nothing was changed: last: not with me"):
+        load_checkpoint(tmp_path / "a.npz", **sharing(rng, Stubborn()))
+    assert state_of(rng) == before
+
+
+def test_ctrl_c_in_a_part_puts_all_back(tmp_path):
+    class Interrupted(Stubborn):
+        def load_state_dict(self, state):
+            super().load_state_dict(state)
+            if state["value"] == 7:
+                raise KeyboardInterrupt
+
+    saved, found, rng = Interrupted(), Interrupted(), np.random.default_rng(1)
+    saved.value = 7
+    save_checkpoint(tmp_path / "a.npz", rng=np.random.default_rng(0), last=saved)
+    before = state_of(rng)
+    with pytest.raises(KeyboardInterrupt):
+        load_checkpoint(tmp_path / "a.npz", rng=rng, last=found)
+    assert (state_of(rng), found.value) == (before, 0)
 
 
 def test_a_part_that_changes_and_then_refuses_is_put_back(tmp_path):
@@ -226,6 +257,22 @@ def test_another_training_does_not_resume(options, message, tmp_path):
         run(tmp_path, model, resume=True, **options)
     for name, array in model.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def test_a_folder_with_a_training_is_not_written_over(tmp_path):
+    run(tmp_path)
+    kept = (tmp_path / "last.npz").read_bytes()
+    model = nn.Linear(1, 1, rng=5)
+    before = model.state_dict()
+    with pytest.raises(FileExistsError, match=r"last.npz holds a training.*resume=True"):
+        run(tmp_path, model)
+    assert (tmp_path / "last.npz").read_bytes() == kept
+    np.testing.assert_array_equal(model.weight.data, before["weight"])
+
+
+def test_a_training_without_a_step_is_gone_on_with(tmp_path):
+    run(tmp_path, epochs=0)
+    assert run(tmp_path, resume=True).epochs == 2
 
 
 def test_data_without_a_position_cannot_be_saved(tmp_path):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tensorgrad.data import DataLoader, batches
+from tensorgrad.data import DataLoader, Dataset, Subset, batches
 from tensorgrad.random import generator_at, manual_seed, state_of
 
 X = np.arange(23)
@@ -248,3 +248,130 @@ def test_a_damaged_state_of_a_generator_is_refused(kind: Any) -> None:
         with pytest.raises(ValueError, match=f"none of a {kind.__name__}"):
             generator_at(rng, state)
     assert state_of(rng) == good
+
+
+# ------------------------------------------------------------------ passes within passes
+
+
+def test_a_pass_within_a_pass_leaves_the_position_of_the_first() -> None:
+    loader = batches(X, 4, shuffle=True, rng=7)
+    running = iter(loader)
+    list(islice(running, 2))
+    state = loader.state_dict()
+    list(loader)  # to its end
+    assert loader.state_dict()["position"] == 2
+    next(iter(loader))  # left early
+    found = loader.state_dict()
+    assert (found["position"], found["order"]) == (2, state["order"])
+    assert len(list(running)) == 4
+    assert loader.state_dict()["position"] == 0
+
+
+def test_a_pass_that_was_left_does_not_come_back() -> None:
+    loader = batches(X, 4)
+    next(iter(loader))
+    assert loader.state_dict()["position"] == 1
+    list(loader)
+    assert loader.state_dict()["position"] == 0
+
+
+# ------------------------------------------------------------------ data that draw
+
+
+class Noisy(Dataset):
+    """Numbers with noise."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return 9
+
+    def __getitem__(self, index: int) -> float:
+        return index + self.rng.random()
+
+
+class Plain:
+    """The same, of another library: no Dataset."""
+
+    def __init__(self, seed: int) -> None:
+        self.noise = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return 9
+
+    def __getitem__(self, index: int) -> float:
+        return index + self.noise.random()
+
+
+class Collate:
+    """Adds noise to a batch."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def __call__(self, samples: list[int]) -> Any:
+        return np.array(samples) + self.rng.random(len(samples))
+
+    def method(self, samples: list[int]) -> Any:
+        return self(samples)
+
+
+DRAWING: dict[str, Callable[[int], DataLoader]] = {
+    "data set": lambda seed: DataLoader(Noisy(seed), 2, shuffle=True, generator=seed),
+    "no Dataset": lambda seed: DataLoader(Plain(seed), 2),
+    "within": lambda seed: DataLoader(Subset(Noisy(seed), [3, 1, 4]), 2),
+    "side by side": lambda seed: DataLoader((Noisy(seed), np.arange(9)), 2),
+    "collate_fn": lambda seed: DataLoader(range(9), 2, collate_fn=Collate(seed)),
+    "method": lambda seed: DataLoader(range(9), 2, collate_fn=Collate(seed).method),
+    "stream": lambda seed: DataLoader(numbers, 2, collate_fn=Collate(seed)),
+}
+
+
+@pytest.mark.parametrize("name", DRAWING)
+def test_the_numbers_that_samples_draw_go_on(name: str) -> None:
+    loader, resumed = DRAWING[name](0), DRAWING[name](1)
+    running = iter(loader)
+    next(running)
+    resumed.load_state_dict(json.loads(json.dumps(loader.state_dict())))
+    for wanted, found in ((running, resumed), (loader, resumed)):
+        pairs = list(zip(wanted, found, strict=True))
+        assert pairs
+        for one, other in pairs:
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "state", [3, {}, {"dataset.rng": {}}, {"other": state_of(np.random.default_rng(0))}]
+)
+def test_wrong_generators_of_samples_change_nothing(state: dict[str, Any]) -> None:
+    loader = DataLoader(Noisy(0), 2)
+    before = loader.state_dict()
+    with pytest.raises(ValueError, match="generator"):
+        loader.load_state_dict({**before, "position": 1, "generators": state})
+    assert loader.state_dict() == before
+
+
+class Walk:
+    """A stream with a generator."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(0)
+
+    def __iter__(self) -> Iterator[float]:
+        yield self.rng.random()
+
+
+@pytest.mark.parametrize(
+    ("loader", "message"),
+    [
+        (DataLoader(Noisy(0), 2, prefetch=1), "dataset.rng is a generator, and prefetch draws"),
+        (DataLoader(Walk(), 2), "dataset.rng is a generator, and an iterable starts anew"),
+    ],
+)
+def test_generators_that_are_elsewhere_than_the_batches_are_refused(
+    loader: DataLoader, message: str
+) -> None:
+    next(iter(loader))
+    with pytest.raises(ValueError, match=message):
+        loader.state_dict()

@@ -12,7 +12,14 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import nn, optim
 from tensorgrad.optim import lr_scheduler
-from tensorgrad.train import EarlyStopping, LivePlot, ModelCheckpoint, fit, load_checkpoint
+from tensorgrad.train import (
+    DivergenceError,
+    EarlyStopping,
+    LivePlot,
+    ModelCheckpoint,
+    fit,
+    load_checkpoint,
+)
 from tensorgrad.train.callbacks import Best
 
 WAYS = pytest.mark.parametrize("compile", [False, True], ids=["eager", "compiled"])
@@ -317,6 +324,7 @@ def test_what_was_best_in_one_training_does_not_count_in_the_next(tmp_path):
     stopping = EarlyStopping("val_score", patience=2, mode="max")
     saving = ModelCheckpoint(tmp_path, "val_score", mode="max")
     run_scripted([9, 9, 9], stopping, checkpoint=saving)
+    (tmp_path / "last.npz").unlink()
     model, history, seen = run_scripted([1, 2, 3], stopping, checkpoint=saving)
     assert history.epochs == stopping.best.epoch == saving.best.epoch == 3
     np.testing.assert_array_equal(weights(model), seen[2])
@@ -326,6 +334,22 @@ def test_the_best_is_taken_back_also_after_the_last_epoch():
     model, history, seen = run_scripted([1, 3, 2], EarlyStopping("val_score", mode="max"))
     assert history.epochs == 3
     np.testing.assert_array_equal(weights(model), seen[1])
+
+
+def test_the_best_is_taken_back_also_after_a_loss_that_is_no_number():
+    x, y = data(4)
+    model, seen, events = network(), [], []
+
+    def spoil(event, run):
+        events.append(event)
+        if event == "epoch_end":
+            seen.append(weights(run.model))
+            run.model[0].weight.data = np.full((5, 2), np.inf)
+
+    with pytest.raises(DivergenceError), np.errstate(invalid="ignore"):
+        train(model, (x, y), epochs=5, callbacks=[EarlyStopping("loss"), spoil])
+    assert events[-2:] == ["epoch_end", "train_end"]
+    np.testing.assert_array_equal(weights(model), seen[0])
 
 
 def test_the_last_and_the_best_are_saved(tmp_path):

@@ -140,6 +140,15 @@ def test_csv_round_trip_is_exact(tmp_path):
         np.testing.assert_array_equal(back.to_dict()[name], column)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+def test_csv_keeps_the_permissions_of_the_file_that_it_replaces(tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_text("old")
+    path.chmod(0o600)
+    record([1.0]).to_csv(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_csv_without_epochs_is_its_header(tmp_path):
     History().to_csv(tmp_path / "run.csv")
     with (tmp_path / "run.csv").open(newline="") as file:

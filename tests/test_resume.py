@@ -15,7 +15,7 @@ import pytest
 import tensorgrad as tg
 from resumed import EPOCHS, MODELS, STEPS_PER_EPOCH, StopAt, digest, train
 from tensorgrad import nn, optim
-from tensorgrad.data import DataLoader
+from tensorgrad.data import DataLoader, Dataset
 from tensorgrad.train import History, ModelCheckpoint, Pooled, load_checkpoint, save_checkpoint
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ def whole(tmp_path):
 
     def run(name: str, compile: bool, **options: Any) -> str:
         tg.manual_seed(11)
-        return train(name, compile, tmp_path / "whole", **options)
+        return train(name, compile, tmp_path / f"whole {compile}", **options)
 
     return run
 
@@ -131,6 +131,39 @@ def test_within_accumulated_and_clipped_steps(compile, whole, tmp_path):
     )
 
 
+@WAYS
+@pytest.mark.parametrize("left_at", [1, 2, 3, 5, 6])
+def test_after_a_last_step_of_fewer_batches(compile, left_at, tmp_path):
+    """The third step of an epoch has one batch, and what was saved then is past the data."""
+
+    class KilledError(Exception):
+        """What ends a process, as far as the checkpoint is concerned."""
+
+    def kill(event, run):
+        if event == "step_end" and len(run.history.steps) == left_at:
+            run.save(tmp_path / "left.npz")
+            raise KilledError
+
+    def train(epochs, callbacks=(), **options):
+        rng = np.random.default_rng(3)
+        model, data = MODELS["mlp"](rng)
+        history = tg.fit(
+            model, data, loss=nn.cross_entropy, optimizer=optim.Adam(model.parameters()),
+            epochs=epochs, batch_size=10, accumulate=2, validation=data, rng=rng, verbose=0,
+            callbacks=callbacks, compile=compile, **options,
+        )  # fmt: skip
+        return history.steps, history["loss"], history["val_loss"], digest([model.state_dict()])
+
+    tg.manual_seed(11)
+    expected = train(2)
+    assert len(expected[0]) == 6
+    tg.manual_seed(11)
+    with pytest.raises(KilledError):
+        train(2, kill)
+    tg.manual_seed(5)
+    assert train(2, resume=tmp_path / "left.npz") == expected
+
+
 @pytest.mark.parametrize("moment", ["step_end", "epoch_end"])
 def test_after_ctrl_c_the_last_checkpoint_is_whole(moment, whole, tmp_path):
     """Whatever was done after it is done again."""
@@ -145,6 +178,53 @@ def test_after_ctrl_c_the_last_checkpoint_is_whole(moment, whole, tmp_path):
     assert "last.npz" in left
     assert not [name for name in left if name.endswith(".tmp")]
     assert train("mlp", True, tmp_path / "left", resume=True) == whole("mlp", True)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_nothing_is_saved_at_the_end(interrupted, tmp_path):
+    """Where a batch may be lost, a group be open, or the best weights be back."""
+    seen = []
+
+    def save(event, run):
+        if event == "step_end" and interrupted:
+            raise KeyboardInterrupt
+        if event == "train_end":
+            seen.append(run)
+            run.save(tmp_path / "end.npz")
+
+    with pytest.raises(RuntimeError, match='save was called at "train_end"'):
+        train("mlp", False, tmp_path / "folder", save)
+    with pytest.raises(RuntimeError, match="save was called outside of a callback"):
+        seen[0].save(tmp_path / "end.npz")
+    assert not (tmp_path / "end.npz").exists()
+
+
+class Jittered(Dataset):
+    """Samples with noise, from a generator of its own."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+
+    def __len__(self):
+        return 7
+
+    def __getitem__(self, index):
+        return np.float32([index]) + self.rng.normal(size=1).astype(np.float32), np.float32([1.0])
+
+
+def test_data_that_draw_random_numbers_go_on(tmp_path):
+    def train(folder, epochs, *callbacks):
+        model = nn.Linear(1, 1, rng=0)
+        history = tg.fit(
+            model, DataLoader(Jittered(2), 2, shuffle=True, generator=5), loss=nn.mse_loss,
+            optimizer=optim.SGD(model.parameters(), lr=0.01), epochs=epochs, callbacks=callbacks,
+            validation=DataLoader(Jittered(3), 2), verbose=0, resume=True,
+            checkpoint=ModelCheckpoint(tmp_path / folder, every=1),
+        )  # fmt: skip
+        return history.steps, history["val_loss"]
+
+    train("left", 3, StopAt(6))
+    assert train("left", 3) == train("whole", 3)
 
 
 def test_more_epochs_follow_a_training_that_had_ended(tmp_path):

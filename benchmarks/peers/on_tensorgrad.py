@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from typing import Any
 
@@ -78,6 +79,30 @@ def fading(workload: dict[str, Any], kind: str, numbers: dict[str, Any], dead: b
         return loss
 
     return over(batches_of(found), step)
+
+
+def fitting(workload: dict[str, Any], watched: bool) -> Case:
+    """Train by `fit`, with its diagnostics or without; the number is the seconds of a step."""
+    found = Workload.from_fields(workload)
+    data = batches_of(found)
+    options = {} if watched else {"diagnostics": 0}
+    warm = 50  # so that the first is recorded, and the sample of step 100 is timed
+
+    def run(n: int) -> float:
+        model, ends = network(found), []
+
+        def note(event: str, _: Any) -> None:
+            if event == "step_end":
+                ends.append(time.perf_counter())
+
+        tg.fit(
+            model, itertools.islice(itertools.cycle(data), warm + n), loss=nn.cross_entropy,
+            optimizer=optim.Adam(model.parameters(), lr=found.lr), epochs=1, callbacks=note,
+            verbose=0, **options,
+        )  # fmt: skip
+        return (ends[-1] - ends[warm - 1]) / n
+
+    return run
 
 
 def lenet(compiled: bool = False) -> Case:

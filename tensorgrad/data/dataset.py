@@ -1,17 +1,19 @@
 """Data sets: samples by number, whole batches at a time where that is cheaper.
 
-Floor `data`; may import `_typing`.  A new kind of data set derives from `Dataset`; a new kind of
-object that is taken for one is a branch of `as_dataset`.
+Floor `data`; may import `_typing` and `random`.  A new kind of data set derives from `Dataset`; a
+new kind of object that is taken for one is a branch of `as_dataset`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from types import MethodType
 from typing import Any
 
 import numpy as np
 
 from .._typing import Array, ArrayLike
+from ..random import generators_in
 from .collate import default_collate
 from .rows import Rows
 
@@ -286,3 +288,24 @@ def as_source(data: Any) -> Dataset | Stream:
     if not numbered and (isinstance(data, Iterable) or callable(data)):
         return Stream(data)
     return as_dataset(data)
+
+
+def generators_of(name: str, part: Any) -> Iterator[tuple[str, np.random.Generator]]:
+    """Yield the generators that a data set, or a function of samples, has as attributes.
+
+    Those of the data sets in it as well.  Samples are not looked into, nor other objects.
+    """
+
+    def attributes(value: Any) -> Iterable[tuple[Any, Any]]:
+        if value is not part and not isinstance(value, Dataset):
+            return ()
+        if isinstance(value, _Together):
+            return enumerate(value.parts)
+        if isinstance(value, _Wrapped):
+            value = value._samples
+        elif isinstance(value, Stream):
+            value = value._source
+        owner = value.__self__ if isinstance(value, MethodType) else value
+        return getattr(owner, "__dict__", {}).items()
+
+    return generators_in(name, part, attributes)

@@ -18,17 +18,22 @@ from .._typing import Array, SeedLike
 from ..random import as_generator, generator_at, state_of
 from ._checks import as_count
 from .collate import default_collate
-from .dataset import Dataset, Stream, as_source
+from .dataset import Dataset, Stream, as_source, generators_of
 from .prefetch import prefetched
 
 
 @dataclass(slots=True)
 class _Pass:
-    """A pass over the data: its order, what that was drawn from, and how far it has come."""
+    """A pass over the data: its order, what that was drawn from, and how far it has come.
+
+    `outer` is the pass in whose loop it was begun.
+    """
 
     order: Array | None = None
     drawn_from: dict[str, Any] | None = None
     done: int = 0
+    running: bool = False
+    outer: _Pass | None = None
 
 
 class DataLoader:
@@ -60,7 +65,8 @@ class DataLoader:
         How many batches a thread makes ahead, while the one before is used: the same batches in the
         same order.  The thread ends with the loop, also where that is left early.  It helps where
         making a batch waits for a disk or is NumPy's work on large arrays, both of which let other
-        threads run.  A data set that draws random numbers needs a generator of its own then.
+        threads run.  A data set that draws random numbers needs a generator of its own then,
+        and has no position that can be saved.
 
     Raises
     ------
@@ -130,6 +136,8 @@ class DataLoader:
             made = self._collected(self.dataset.start(), run.done)
         else:
             made = self._taken(self.dataset, run.order, range(run.done, len(self)))
+        if self._current and self._current.running:
+            run.outer = self._current
         self._current, self._resumed = run, None
         return self._handed_out(run, prefetched(made, self.prefetch) if self.prefetch else made)
 
@@ -141,12 +149,18 @@ class DataLoader:
         return _Pass(self.generator.permutation(self._samples()), drawn_from)
 
     def _handed_out(self, run: _Pass, made: Iterator[Any]) -> Iterator[Any]:
-        """Yield batches and count them."""
-        for batch in made:
-            run.done += 1
-            yield batch
-        if self._current is run:
-            self._current = None
+        """Yield batches and count them; then the position is again that of the loop around."""
+        run.running, left = True, True
+        try:
+            for batch in made:
+                run.done += 1
+                yield batch
+            left = False
+        finally:
+            run.running = False
+            outer = run.outer if run.outer and run.outer.running else None
+            if self._current is run and (outer or not left):
+                self._current = outer
 
     def _taken(self, data: Dataset, order: Array | None, numbers: range) -> Iterator[Any]:
         """Make the batches of these numbers from a data set."""
@@ -192,10 +206,19 @@ class DataLoader:
         dict of str to int or dict
             "samples" (-1 where unknown), "batch_size" (0 for None), "drop_last", "position" in
             batches; where passes are shuffled "generator", its state, and within a pass "order",
-            the state that it was drawn from.  Text, ints and lists, which JSON can hold.
+            the state that it was drawn from; where samples are drawn from them "generators".  Text,
+            ints and lists, which JSON can hold.
+
+        Raises
+        ------
+        ValueError
+            If the data set has a generator, and is an iterable or prefetched: then the generator is
+            not where the batches are.
         """
         run = self._resumed or self._current
         state: dict[str, Any] = {**self._form(), "position": run.done if run else 0}
+        if found := self._sources():
+            state["generators"] = {name: state_of(generator) for name, generator in found.items()}
         if self.shuffle:
             state["generator"] = state_of(self.generator)
             if run:
@@ -231,13 +254,16 @@ class DataLoader:
                 + "\n  ".join(faults)
             )
         run = _Pass(done=operator.index(state["position"]))
+        marks = [(own, state["generators"][name]) for name, own in self._sources().items()]
         if self.shuffle:
-            generator = generator_at(self.generator, state["generator"])
+            marks.append((self.generator, state["generator"]))
             if "order" in state:
                 drawn = generator_at(self.generator, state["order"])
                 run.drawn_from = state_of(drawn)
                 run.order = drawn.permutation(self._samples())
-            self.generator.bit_generator.state = generator.bit_generator.state
+        places = [(own, generator_at(own, mark)) for own, mark in marks]
+        for own, place in places:
+            own.bit_generator.state = place.bit_generator.state
         begun = run.order is not None or run.done
         self._current, self._resumed = None, run if begun else None
 
@@ -245,7 +271,9 @@ class DataLoader:
         """List what of a state does not fit this loader; the generators apart."""
         form = self._form()
         optional = {"order"} if self.shuffle else set()
+        sources = self._sources()
         needed = {*form, "position"} | ({"generator"} if self.shuffle else set())
+        needed |= {"generators"} if sources else set()
         faults = [f"{name}: missing" for name in sorted(needed - state.keys())]
         faults += [f"{name}: unexpected" for name in state if name not in needed | optional]
         most = len(self) if self._samples() >= 0 else 2**63
@@ -256,7 +284,24 @@ class DataLoader:
                 faults.append(f"{name}: {state[name]!r}, expected {expected}")
         if not faults and self.shuffle and "order" not in state and state["position"]:
             faults.append("order: missing, but the position is within a pass")
+        if not faults and sources:
+            given = state["generators"]
+            if not isinstance(given, Mapping) or given.keys() != sources.keys():
+                faults.append(f"generators: {given!r}, expected the states of {list(sources)}")
         return faults
+
+    def _sources(self) -> dict[str, np.random.Generator]:
+        """Return the generators that batches are made with, by names; see `generators_of`."""
+        data = dict(generators_of("dataset", self.dataset))
+        found = data | dict(generators_of("collate_fn", self.collate_fn))
+        if (self.prefetch and found) or (isinstance(self.dataset, Stream) and data):
+            why = "prefetch draws from it ahead" if self.prefetch else "an iterable starts anew"
+            raise ValueError(
+                f"{next(iter(found))} is a generator, and {why}, so that a position among the "
+                "batches is none of the generator: give "
+                + ("prefetch=0" if self.prefetch else "a data set with __len__ and __getitem__")
+            )
+        return found
 
     def _form(self) -> dict[str, int]:
         """Return what has to be the same where a position is to be taken up."""

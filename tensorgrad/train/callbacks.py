@@ -110,7 +110,7 @@ class EarlyStopping:
         What is better by this much or less does not count.
     restore_best
         Whether the model has the weights (and statistics) of its best epoch when the training ends,
-        for whatever reason.
+        also by Ctrl-C or a DivergenceError.
     mode
         "min" or "max": whether smaller or greater values are better; has to be given where the name
         ends neither in "loss" nor in "accuracy".
@@ -208,6 +208,8 @@ class ModelCheckpoint:
     ------
     ValueError
         If a number is out of range, or `mode` is missing.
+    FileExistsError
+        Before the first step, if the folder has a `last.npz` and this training does not resume.
     """
 
     def __init__(
@@ -227,8 +229,8 @@ class ModelCheckpoint:
         if event == "train_begin":
             self.best.begin(run)
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not steps:
-                run.save(self.folder / "last.npz")
+            if not run.resumed:
+                self._begin(run)
         elif event == "epoch_end":
             before = self.best.state_dict()
             if self.best.is_new(run) and not self._saved(run, "best.npz"):
@@ -236,6 +238,16 @@ class ModelCheckpoint:
             self._saved(run, "last.npz")
         elif event == "step_end" and self.every and steps % self.every == 0:
             self._saved(run, "last.npz")
+
+    def _begin(self, run: Run) -> None:
+        """Save the state before the first step, unless there is another training in the folder."""
+        last = self.folder / "last.npz"
+        if last.exists():
+            raise FileExistsError(
+                f"{last} holds a training, which this one would replace: go on with it by "
+                "fit(..., resume=True), or give another folder"
+            )
+        run.save(last)
 
     def _saved(self, run: Run, name: str) -> bool:
         """Save, and tell whether that went well: a full disk is no reason to lose a training."""

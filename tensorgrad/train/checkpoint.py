@@ -7,7 +7,7 @@ with `state_dict` and `load_state_dict`, or a generator.  Anything else is a pla
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +15,8 @@ import numpy as np
 from ..interrupts import uninterrupted
 from ..io import load, save
 from ..nn.module import Module
-from ..random import as_generator, generator_at, state_of
+from ..random import as_generator, generator_at, generators_in, state_of
+from .snapshot import kept_on_error
 
 _FORMAT: Final = "tensorgrad checkpoint 1"
 _DEFAULT: Final = "default generator"
@@ -105,17 +106,14 @@ def load_checkpoint(path: str | os.PathLike[str], **parts: Any) -> dict[str, Any
 
 def _put_all(parts: Mapping[str, Any], states: Mapping[str, Any], path: str) -> None:
     """Load every part; where one refuses, put all back as they were."""
-    before: dict[str, Any] = {}
-    for name, part in parts.items():
-        before[name] = _state(part)
-        try:
-            _put(part, states[name])
-        except Exception as error:
-            for changed, state in before.items():
-                _put(parts[changed], state)
-            raise ValueError(
-                f"{path} does not fit, and nothing was changed: {name}: {error}"
-            ) from error
+    with kept_on_error(*parts.values()):
+        for name, part in parts.items():
+            try:
+                _put(part, states[name])
+            except Exception as error:
+                raise ValueError(
+                    f"{path} does not fit, and nothing was changed: {name}: {error}"
+                ) from error
 
 
 def _is_part(part: Any) -> bool:
@@ -155,13 +153,11 @@ def _put(part: Any, state: Any) -> None:
 def _generators(model: Module) -> Iterator[tuple[str, np.random.Generator]]:
     """Yield the generators in a model's modules, and in their lists, tuples and dicts."""
     for i, module in enumerate(model.modules()):
-        stack: list[tuple[str, Any]] = [(f"{i}.{name}", v) for name, v in vars(module).items()]
-        seen: set[int] = set()
-        while stack:
-            name, value = stack.pop()
-            if isinstance(value, np.random.Generator):
-                yield name, value
-            elif isinstance(value, (list, tuple, dict)) and id(value) not in seen:
-                seen.add(id(value))
-                items = value.items() if isinstance(value, dict) else enumerate(value)
-                stack += [(f"{name}.{key}", item) for key, item in items]
+        yield from generators_in(str(i), vars(module), _items)
+
+
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    """Return what is in a container."""
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, (list, tuple)) else ()

@@ -7,6 +7,7 @@ what is shown `progress`'; what happens besides `callbacks`'.
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import sys
@@ -19,6 +20,7 @@ import numpy as np
 from .._typing import SeedLike
 from ..data import DataLoader
 from ..data._checks import as_count
+from ..data.dataset import Stream
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 from ..random import as_generator, state_of
@@ -27,6 +29,7 @@ from .history import History
 from .metrics import Loss, Metric, Metrics, Model, as_batches, as_loss, as_metrics, evaluate
 from .progress import write
 from .run import Callback, Run
+from .snapshot import put_back
 from .step import Step
 
 
@@ -50,7 +53,7 @@ def fit(
     rng: SeedLike = None,
     verbose: int = 1,
     live: bool = False,
-    diagnostics: int = 50,
+    diagnostics: int = 100,
     compile: bool = True,
 ) -> History:
     """Train a model: for every batch a forward pass, a backward pass, and a step of the optimiser.
@@ -70,6 +73,7 @@ def fit(
         once per epoch in its own order.
     loss
         A function (prediction, target) that returns the mean over a batch, one number as a Tensor.
+        To weigh classes: `nn.CrossEntropyLoss(weight=...)`.
     optimizer
         Over the parameters of the model.
     epochs
@@ -101,7 +105,8 @@ def fit(
         `save(path)`.  `EarlyStopping` is one.
     checkpoint
         A folder in which the training is saved after each epoch, as `last.npz`, and where it was
-        best, as `best.npz`; or a `ModelCheckpoint`, for more choices.
+        best, as `best.npz`; or a `ModelCheckpoint`, for more choices.  A folder that has a
+        `last.npz` is refused, unless `resume` is given.
     resume
         True: go on from `last.npz` in the folder of `checkpoint`, if it is there; or the path of a
         checkpoint.  All other arguments as in the run that was left, but `epochs` may be greater.
@@ -133,6 +138,8 @@ def fit(
     TypeError, ValueError
         If an argument is not as described, there is no sample, or the optimiser has none of the
         model's parameters, or the checkpoint does not fit.  Nothing was changed then.
+    FileExistsError
+        If the folder of `checkpoint` holds a training, and `resume` is not given.
     DivergenceError
         If the loss is NaN or infinite.  The step was not taken; the exception has the history.
 
@@ -218,11 +225,14 @@ def _check_schedule(schedule: Any, optimizer: Optimizer) -> None:
 def _try_validation(
     model: Model, batches: Iterable[Any], loss: Loss, metrics: Mapping[str, Metric]
 ) -> None:
-    """Evaluate the first batch: what does not fit is found now, not after an epoch."""
-    if isinstance(batches, DataLoader):
-        position = batches.state_dict()
-        evaluate(model, [next(iter(batches))], loss=loss, metrics=metrics)
-        batches.load_state_dict(position)
+    """Evaluate a batch: what does not fit is found now, not after an epoch.
+
+    Of a stream none is taken, since it may give each sample only once.
+    """
+    if isinstance(batches, DataLoader) and not isinstance(batches.dataset, Stream):
+        trial = DataLoader(batches.dataset, batches.batch_size, collate_fn=batches.collate_fn)
+        with put_back(trial):  # what the samples draw from
+            evaluate(model, itertools.islice(trial, 1), loss=loss, metrics=metrics)
 
 
 def _limit(name: str, value: float | None) -> float | None:

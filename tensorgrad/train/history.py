@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import io
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
 import numpy as np
 
+from ..io.atomic import replacing
 from ..viz.diagnostics import plot_diagnostics
 from ..viz.plots import plot_history
 
@@ -199,24 +201,25 @@ class History(Mapping[str, list[float]]):
         """Write the table as CSV: a header, then one row per finished epoch.
 
         Numbers are written in full, so that `from_csv` gives the same ones back.  The file
-        appears complete or not at all: it is written beside `path` and then renamed.
+        appears complete or not at all.
 
         Parameters
         ----------
         path
             The file to write; one that exists is replaced.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; what was there before is still there.
         """
-        path = Path(path)
         table = self.to_dict()
-        partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with partial.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerow(table)
-                writer.writerows(zip(*table.values(), strict=True))
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(table)
+        writer.writerows(zip(*table.values(), strict=True))
+        with replacing(path) as file:
+            file.write(text.getvalue().encode())
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> History:

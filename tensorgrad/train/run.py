@@ -57,6 +57,8 @@ class Run:
         What the history has of each epoch.
     stopped : str
         Why the run ends before its last epoch; empty as long as it goes on.
+    resumed : bool
+        Whether it goes on from a checkpoint.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Run:
         names = ["loss", *metrics]
         self.names = names + [f"val_{name}" for name in names] * (validation is not None)
         self.stopped = ""
+        self.resumed = False
         self._step = step
         if isinstance(batches, Sequence):  # which has no position of its own
             batches = DataLoader(list(batches) if isinstance(batches, tuple) else batches, None)
@@ -93,6 +96,7 @@ class Run:
         self._parameters = parameters_by_name(self.model, self.optimizer)
         self._callbacks = list(callbacks)
         self._verbose = verbose
+        self._event: Event | None = None  # the one that callbacks are at work on
         self._begin_epoch()
         # Of the step at hand, which several batches may make up: their lengths and losses.
         self._group: list[tuple[int, float]] = []
@@ -107,6 +111,15 @@ class Run:
         """Train for the epochs that are left."""
         self._emit("train_begin")
         try:
+            self._train_epochs()
+        except DivergenceError:
+            self._emit("train_end")
+            raise
+        self._emit("train_end")
+
+    def _train_epochs(self) -> None:
+        """Train, and say why if it ends early."""
+        try:
             with mode(self.model, training=True):
                 while self.history.epochs < self.epochs and not self.stopped:
                     self._train_epoch()
@@ -116,12 +129,15 @@ class Run:
             self.optimizer.zero_grad()
         if self.stopped and self._verbose:
             write(f"stopped {self.stopped}\n")
-        self._emit("train_end")
 
     def _emit(self, event: Event) -> None:
         """Call all callbacks."""
-        for callback in self._callbacks:
-            callback(event, self)
+        self._event = event
+        try:
+            for callback in self._callbacks:
+                callback(event, self)
+        finally:
+            self._event = None
 
     # --- an epoch ---------------------------------------------------------------------------------
 
@@ -129,6 +145,7 @@ class Run:
         """Start to count anew."""
         self._averages = Averages(self._metrics)
         self._batches_done = 0
+        self._passed = False  # whether no batch is left of this epoch
         self._seconds = 0.0
 
     def _train_epoch(self) -> None:
@@ -149,6 +166,7 @@ class Run:
                     self._emit("step_end")
                 if self.stopped:
                     return
+        self._passed = True
         if self._group:  # the last step has fewer batches
             self._finish_step()
             self._emit("step_end")
@@ -173,6 +191,8 @@ class Run:
 
     def _pairs(self) -> Iterator[tuple[Any, Any]]:
         """Yield the batches of this epoch, or those that are left of it."""
+        if self._passed:  # the data would begin a new pass
+            return
         source = iter(self._batches)
         if self._batches_done:  # none may be left, where a pass without a batch is else an error
             first = list(itertools.islice(source, 1))
@@ -261,12 +281,27 @@ class Run:
     # --- saving -----------------------------------------------------------------------------------
 
     def save(self, path: Any) -> None:
-        """Save a checkpoint with which `fit(..., resume=path)` goes on to the bit; see `fit`."""
+        """Save a checkpoint with which `fit(..., resume=path)` goes on to the bit; see `fit`.
+
+        Raises
+        ------
+        RuntimeError
+            If called elsewhere than at "train_begin", "step_end" or "epoch_end".  At "train_end" a
+            step may have been left halfway, by Ctrl-C, or the best weights may have been taken
+            back: what `ModelCheckpoint` saved last is what to go on from.
+        """
+        if self._event in (None, "train_end"):
+            where = f'at "{self._event}"' if self._event else "outside of a callback"
+            raise RuntimeError(
+                f"save was called {where}, where the training may stand within a step: save at "
+                '"step_end" or "epoch_end", or keep the last.npz of fit(..., checkpoint=folder)'
+            )
         save_checkpoint(path, **self._parts())
 
     def resume(self, path: Any) -> None:
         """Go on from a checkpoint of `save`; where something does not fit nothing is changed."""
         load_checkpoint(path, **self._parts())
+        self.resumed = True
         if self._verbose:
             steps, epochs = len(self.history.steps), self.history.epochs
             write(f"goes on from {path}, after {steps:,} steps and {epochs} whole epochs\n")
@@ -312,6 +347,7 @@ class Run:
         return {
             "averages": self._averages.state_dict(),
             "batches": self._batches_done,
+            "passed": self._passed,
             "seconds": self._seconds,
         }
 
@@ -325,8 +361,10 @@ class Run:
                 f"within an epoch in which {sorted(names)} are measured, not {sorted(expected)}: "
                 "give the same metrics"
             )
-        batches, seconds = int(state["batches"]), float(state["seconds"])
-        self._averages, self._batches_done, self._seconds = averages, batches, seconds
+        batches, passed = int(state["batches"]), bool(state["passed"])
+        seconds = float(state["seconds"])
+        self._averages, self._seconds = averages, seconds
+        self._batches_done, self._passed = batches, passed
 
 
 def _named(callbacks: Sequence[Callback]) -> dict[str, Callback]:

@@ -5,7 +5,7 @@ Floor: train.  May import everything below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,13 +28,34 @@ def put_back(*parts: Any) -> Iterator[None]:
         `load_state_dict`; lists, tuples and dicts of these.  Anything else is left alone.  The
         default generator is always put back.
     """
-    restore = [undo for part in _below([*parts, as_generator(None)]) for undo in _undo(part)]
+    restore = _restorer(parts)
     try:
         yield
     finally:
+        restore()
+
+
+@contextmanager
+def kept_on_error(*parts: Any) -> Iterator[None]:
+    """Put all back as it was, as `put_back` does, where the block ends by an error or Ctrl-C."""
+    restore = _restorer(parts)
+    try:
+        yield
+    except BaseException:
+        restore()
+        raise
+
+
+def _restorer(parts: Sequence[Any]) -> Callable[[], None]:
+    """Take everything in, and return what puts it back."""
+    undoes = [undo for part in _below([*parts, as_generator(None)]) for undo in _undo(part)]
+
+    def restore() -> None:
         with uninterrupted():
-            for undo in restore:
+            for undo in undoes:
                 undo()
+
+    return restore
 
 
 def _below(parts: list[Any]) -> list[Any]:
