@@ -1,7 +1,7 @@
 """tensorgrad: reverse-mode automatic differentiation on NumPy arrays.
 
 The public names, nothing else.  Tensors and NumPy's functions are imported at once; networks,
-optimisers, the compiler and the rest at their first use, which is half of the time of the import.
+optimisers, the compiler and the rest at their first use, which is two thirds of the time.
 """
 
 import importlib as _importlib

@@ -149,7 +149,7 @@ class _Memory:
             old = self.in_place.get(position)
             while old is not None and value >= self.count:
                 value = self._before(value, self.count + self.last[old])
-                if value in found:
+                if value < 0 or value in found:
                     break
                 found[value] = self.targets[position]
         return found

@@ -14,8 +14,6 @@ from .program import Array, Home, Instruction, contiguous_strides
 
 _SMALL_PRODUCT: Final = 16_384
 """Up to so many bytes a product is faster as np.dot than as np.matmul."""
-
-
 _FULL: Final = 65_536
 """Up to so many elements a number is made an array of them, where NumPy is faster with it."""
 
