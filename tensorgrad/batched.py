@@ -72,12 +72,13 @@ def rows(
     size = math.prod(root.shape)
     if not size:
         return _found({}, wanted, constant(np.empty(0)), 0)
+    seen = watchers() or hooks.on((*order, *wanted))
     for start in range(0, size, step):
         stop = min(start + step, size)
         identity = np.eye(stop - start, size, start, dtype=root.dtype)
         seeds = constant(identity.reshape(stop - start, *root.shape))
         results: list[Any] = []
-        if not watchers() and not hooks.nodes:
+        if not seen:
             with quiet():
                 grads = _Pass(stop - start, useful, lift).walk(order, {root: seeds}, wanted)
             results = _found(grads, wanted, seeds, stop - start)

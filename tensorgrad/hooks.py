@@ -7,7 +7,7 @@ have to fill: they stand in a table beside the graph, and a pass looks at it onc
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Self
 from weakref import ref
 
@@ -71,6 +71,10 @@ class HookTable:
     def of(self, node: Node) -> tuple[Hook, ...]:
         """Return the hooks of a node."""
         return self.nodes.get(ref(node), ())
+
+    def on(self, nodes: Iterable[Node]) -> bool:
+        """Tell whether any of the nodes has a hook."""
+        return bool(self.nodes) and any(ref(node) in self.nodes for node in nodes)
 
     def add(self, node: Node, function: Callable[[Any], Any]) -> RemovableHandle:
         """Register a function on a node."""

@@ -103,6 +103,13 @@ def test_memory_is_that_of_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [(10, 100)] * 10
 
 
+def test_hooks_elsewhere_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Tensor([1.0])
+    monkeypatch.setattr(batched, "backpropagate", None)
+    with other.register_hook(lambda g: g):
+        np.testing.assert_array_equal(tg.jacobian(np.square)(np.ones(2)), 2 * np.eye(2))
+
+
 def test_nan_falls_back_on_the_strong_zero() -> None:
     """Rule 7, case 21: a branch that `where` did not take."""
     x = np.array([0.0, 1.0, 4.0])
