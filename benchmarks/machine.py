@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import os
 import platform
 from pathlib import Path
@@ -18,6 +19,7 @@ def machine(settings_in_words: str) -> Table:
     compared = {"tensorgrad": tensorgrad.__version__, **versions()}
     rows = [
         ("processor", f"{_processor()}, {os.cpu_count()} cores"),
+        ("products", _products()),
         ("system", f"{platform.system()} {platform.release()}"),
         ("Python", platform.python_version()),
         ("versions", ", ".join(f"{name} {version}" for name, version in compared.items())),
@@ -30,10 +32,25 @@ def machine(settings_in_words: str) -> Table:
 
 
 def _processor() -> str:
-    """Return the name of the processor, with the vector instructions that NumPy uses."""
+    """Return the name of the processor."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
         lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         name = lines[0].partition(":")[2].strip() if lines else name
     return name
+
+
+def _products() -> str:
+    """Name the library of NumPy's matrix products, and the kernels that it has chosen."""
+    try:
+        found = importlib.import_module("threadpoolctl").threadpool_info()
+    except ImportError:
+        return "not known without threadpoolctl, which the extra [bench] brings"
+    blas = next((library for library in found if library["user_api"] == "blas"), None)
+    if blas is None:
+        return "not known to threadpoolctl"
+    kernels = f", kernels for {blas['architecture']}" if "architecture" in blas else ""
+    # An order to use those of an older processor can double the time of every product.
+    ordered = ", ordered by OPENBLAS_CORETYPE" if os.environ.get("OPENBLAS_CORETYPE") else ""
+    return f"{blas['internal_api']} {blas['version']}{kernels}{ordered}"

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,6 +24,7 @@ from benchmarks import (
     eager,
     engine,
     first_call,
+    machine,
     page,
     registry,
     worker,
@@ -134,6 +136,20 @@ def test_a_hidden_package_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) ->
     worker.hide("hidden_package")
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("hidden_package")
+
+
+def test_the_kernels_of_products_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of another processor, ordered from outside, can double the time of every product."""
+    openmp = {"user_api": "openmp", "internal_api": "openmp", "version": "5"}
+    blas = {"user_api": "blas", "internal_api": "openblas", "version": "0.3", "architecture": "Zen"}
+    fake = SimpleNamespace(threadpool_info=lambda: [openmp, blas])
+    monkeypatch.setitem(sys.modules, "threadpoolctl", fake)
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    assert machine._products() == "openblas 0.3, kernels for Zen"
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Zen")
+    assert machine._products().endswith("kernels for Zen, ordered by OPENBLAS_CORETYPE")
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert "[bench]" in machine._products()
 
 
 def test_a_first_call_that_was_not_made_has_no_figure() -> None:
