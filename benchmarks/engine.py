@@ -195,11 +195,12 @@ def memory_line(
 def _peak(peer: Peer, workload: Workload, settings: Settings) -> float:
     """Return the bytes that a loop of steps takes at most, above what is loaded, and its data.
 
-    A few steps of another network come first, so that the libraries are in memory by then.
+    A few steps of another network come first, so that the libraries are in memory by then: a large
+    one, for which the eager optimisers load numba.
     """
     with Process(peer) as process:
         process.ready()
-        process.load("training", {"workload": asdict(BY_NAME["digits"])})
+        process.load("training", {"workload": asdict(BY_NAME["mnist"])})
         process.value(5)
         options = {"workload": asdict(workload), **peer.options}
         found = process.ask(memory=settings.memory, load="training", options=options)
