@@ -29,7 +29,7 @@ from .handle import Handle, checked_dtype, differentiable, to_array
 from .op import Op
 from .operators import Operators
 from .ops import elementwise, index, normalise, products, reduce, shape
-from .recording import NUMBERS, made, record, recorded, watched
+from .recording import NUMBERS, applied, made, record
 
 NUMPY_TABLE: Final[dict[Any, Callable[..., Any]]] = {}
 """What stands for each NumPy callable.  `numpy_api` fills it."""
@@ -58,15 +58,7 @@ def apply(op: Op, *args: ArrayLike, **params: Any) -> Tensor:
         The result; a `Value` if all tensors among the inputs are Values and it is one number.
     """
     if len(args) == 1 and type(args[0]) is Tensor:
-        # What most calls are.  It spares x.sum() of a small array a sixth of its time.
-        x, parent = args[0]._data, args[0]._node
-        out = op.forward(x, **params)
-        if parent is None or (mode := _modes.get()[-1]) is False:
-            return made(Tensor, out)
-        keep_out, unread = op.unread(1, 1)
-        kept = (parent if unread else x,)
-        tensor = recorded(Tensor, op, (parent,), kept, out, keep_out, params)
-        return tensor if mode is True else watched(tensor, (x,))
+        return applied(op, args[0], params)
     arrays: list[Any] = []
     nodes: list[Node | None] = []
     recording = 0
