@@ -52,5 +52,6 @@ def _products() -> str:
         return "not known to threadpoolctl"
     kernels = f", kernels for {blas['architecture']}" if "architecture" in blas else ""
     # An order to use those of an older processor can double the time of every product.
-    ordered = ", ordered by OPENBLAS_CORETYPE" if os.environ.get("OPENBLAS_CORETYPE") else ""
+    pinned = os.environ.get("OPENBLAS_CORETYPE")
+    ordered = ", ordered by OPENBLAS_CORETYPE: unset it to time this processor" if pinned else ""
     return f"{blas['internal_api']} {blas['version']}{kernels}{ordered}"

@@ -147,7 +147,7 @@ def test_the_kernels_of_products_are_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     assert machine._products() == "openblas 0.3, kernels for Zen"
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Zen")
-    assert machine._products().endswith("kernels for Zen, ordered by OPENBLAS_CORETYPE")
+    assert "kernels for Zen, ordered by OPENBLAS_CORETYPE" in machine._products()
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     assert "[bench]" in machine._products()
 
