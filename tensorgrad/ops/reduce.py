@@ -47,13 +47,14 @@ def _method(name: str, *options: str) -> Callable[..., Any]:
 
 def _fold(ufunc: np.ufunc, *options: str) -> Callable[..., Any]:
     """Make a forward of `ufunc.reduce`, two calls before the method of arrays comes to it."""
+    reduce: Callable[..., Any] = ufunc.reduce
 
     def forward(
         x: Any, *given: Any, axis: Axis, keepdims: bool, dtype: Any = None, **params: Any
     ) -> Any:
         if given:
             params |= dict(zip(options, given, strict=False))
-        return ufunc.reduce(x, axis, dtype, None, keepdims=keepdims, **params)
+        return reduce(x, axis, dtype, None, keepdims, **params)
 
     return forward
 
