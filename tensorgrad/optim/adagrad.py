@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_number
 from .averages import settled
 from .flat import State
-from .groups import Option, Options, number
+from .groups import Option, Options
 from .optimizer import Optimizer
 
 
@@ -64,10 +65,10 @@ class Adagrad(Optimizer):
     array([   2.9, -499.9])
     """
 
-    lr_decay = Option(number)
-    weight_decay = Option(number)
-    initial_accumulator_value = Option(number)
-    eps = Option(number)
+    lr_decay = Option(as_number)
+    weight_decay = Option(as_number)
+    initial_accumulator_value = Option(as_number)
+    eps = Option(as_number)
 
     def __init__(
         self,

@@ -6,12 +6,12 @@ Floor: optim.  May import `tensor` and the floors below it.  An optimiser declar
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..checks import as_number
 from ..tensor import Tensor
 
 Options: TypeAlias = dict[str, Any]
@@ -145,7 +145,7 @@ class Group(MutableMapping[str, Any]):
         """Set the rate for the next steps; schedules still start from the one that was given."""
         if self._initial_lr is None:
             self._initial_lr = self["lr"]
-        self.options["lr"][...] = number("lr", lr)
+        self.options["lr"][...] = as_number("lr", lr)
 
     def start_from(self, lr: float) -> None:
         """Let schedules start from another rate than that of the next step."""
@@ -221,57 +221,6 @@ def _check_param(i: int, param: Any) -> None:
         )
     if param.dtype.kind != "f":
         raise TypeError(f"params holds a tensor of {param.dtype} at {i}; expected floats")
-
-
-# --- checks of numbers ----------------------------------------------------------------------------
-
-
-def number(name: str, value: Any, below: float = math.inf) -> float:
-    """Return a number from 0 to `below`, itself excluded, or raise naming it.
-
-    Raises
-    ------
-    TypeError
-        If it is no number.
-    ValueError
-        If it is out of range.
-    """
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}; expected a number") from None
-    if not 0 <= found < below:
-        limit = "a finite number >= 0" if below == math.inf else f"a number >= 0 and < {below:g}"
-        raise ValueError(f"{name} is {value!r}; expected {limit}")
-    return found
-
-
-def fraction(name: str, value: Any) -> float:
-    """Return a number from 0 to 1, 1 excluded, or raise."""
-    return number(name, value, below=1)
-
-
-def fractions(name: str, value: Any) -> tuple[float, float]:
-    """Return two numbers from 0 to 1, 1 excluded, or raise."""
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise TypeError(f"{name} is {value!r}; expected two numbers, such as (0.9, 0.999)")
-    return fraction(f"{name}[0]", value[0]), fraction(f"{name}[1]", value[1])
-
-
-def count(name: str, value: Any) -> int:
-    """Return a whole number, at least 1, or raise."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {value!r}; expected a whole number")
-    if value < 1:
-        raise ValueError(f"{name} is {value!r}; expected at least 1")
-    return int(value)
-
-
-def flag(name: str, value: Any) -> bool:
-    """Return True or False, or raise."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} is {value!r}; expected True or False")
-    return bool(value)
 
 
 def check_eps(eps: float, params: Iterable[Tensor]) -> None:

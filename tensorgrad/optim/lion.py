@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_fractions, as_number
 from .averages import average
 from .flat import State
-from .groups import Option, Options, fractions, number
+from .groups import Option, Options
 from .optimizer import Optimizer
 
 
@@ -59,8 +60,8 @@ class Lion(Optimizer):
     array([   2.9, -499.9])
     """
 
-    betas = Option(fractions)
-    weight_decay = Option(number)
+    betas = Option(as_fractions)
+    weight_decay = Option(as_number)
 
     def __init__(
         self,

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_number
 from .adam import Adam
 from .averages import average, moments
 from .flat import State
-from .groups import Option, Options, number
+from .groups import Option, Options
 
 
 class NAdam(Adam):
@@ -65,7 +66,7 @@ class NAdam(Adam):
     True
     """
 
-    momentum_decay = Option(number)
+    momentum_decay = Option(as_number)
 
     def __init__(
         self,

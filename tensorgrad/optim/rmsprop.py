@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_flag, as_fraction, as_number
 from .averages import average, settled
 from .flat import State
-from .groups import Option, Options, flag, fraction, number
+from .groups import Option, Options
 from .optimizer import Optimizer
 
 
@@ -69,11 +70,11 @@ class RMSprop(Optimizer):
     array([   2.8, -499.8])
     """
 
-    alpha = Option(fraction)
-    eps = Option(number)
-    weight_decay = Option(number)
-    momentum = Option(fraction, remembered=True)
-    centered = Option(flag, remembered=True)
+    alpha = Option(as_fraction)
+    eps = Option(as_number)
+    weight_decay = Option(as_number)
+    momentum = Option(as_fraction, remembered=True)
+    centered = Option(as_flag, remembered=True)
 
     def __init__(
         self,
