@@ -38,7 +38,7 @@ class Adagrad(Optimizer):
     weight_decay
         λ, the factor of an L2 penalty λ/2 |p|².
     initial_accumulator_value
-        What s starts from.
+        What s starts from; to assign another one later is refused.
     eps
         ε, positive in the dtype of each parameter.
 
@@ -67,7 +67,7 @@ class Adagrad(Optimizer):
 
     lr_decay = Option(as_number)
     weight_decay = Option(as_number)
-    initial_accumulator_value = Option(as_number)
+    initial_accumulator_value = Option(as_number, initial=True)
     eps = Option(as_number)
 
     def __init__(

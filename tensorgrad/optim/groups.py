@@ -31,11 +31,16 @@ class Option:
     remembered
         Whether something is remembered of the parameters only where the number is not zero, so that
         it cannot become positive later.
+    initial
+        Whether it counts only for what is remembered at first, so that it cannot change later.
     """
 
-    def __init__(self, check: Callable[[str, Any], Any], remembered: bool = False) -> None:
+    def __init__(
+        self, check: Callable[[str, Any], Any], remembered: bool = False, initial: bool = False
+    ) -> None:
         self.check = check
         self.remembered = remembered
+        self.initial = initial
 
     def __set_name__(self, owner: type, name: str) -> None:
         """Learn the name."""
@@ -47,7 +52,7 @@ class Option:
 
     def __set__(self, optimizer: Any, value: Any) -> None:
         """Set the number of all groups, or of none."""
-        checked = [group.checked({self.name: value}) for group in optimizer.param_groups]
+        checked = [group.assigned(self.name, value) for group in optimizer.param_groups]
         for group, values in zip(optimizer.param_groups, checked, strict=True):
             group.take(values)
 
@@ -87,8 +92,8 @@ class Group(MutableMapping[str, Any]):
         return float(self.options["lr"]) if name == "lr" else self.options[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        """Set a number; see `checked` for what is refused."""
-        self.take(self.checked({name: value}))
+        """Set a number; see `assigned` for what is refused."""
+        self.take(self.assigned(name, value))
 
     def __delitem__(self, name: str) -> None:
         """Refuse: each number has a value."""
@@ -130,6 +135,16 @@ class Group(MutableMapping[str, Any]):
                     f"nothing is remembered for it: give {name}={value!r} to the constructor"
                 )
         self.kind.check(self.options | found, self.params)
+        return found
+
+    def assigned(self, name: str, value: Any) -> dict[str, Any]:
+        """Return what `checked` does, unless it is too late to assign that; it may be loaded."""
+        found = self.checked({name: value})
+        if getattr(self.kind, name).initial and found[name] != self.options[name]:
+            raise ValueError(
+                f"{name} was {self.options[name]!r} when the optimiser was made, and counts only "
+                f"then: give {name}={value!r} to the constructor"
+            )
         return found
 
     def take(self, values: Mapping[str, Any]) -> None:
