@@ -109,7 +109,7 @@ def test_without_ignore_index_minus_100_is_no_class() -> None:
         ([1.0, 2.0], ValueError, r"weight has shape \(2,\) and there are 3 classes"),
         (np.ones((1, 3)), ValueError, r"weight has shape \(1, 3\) and there are 3 classes"),
         (2.0, ValueError, r"expected \(3,\), one number per class"),
-        ([1, -1, 1], ValueError, r"weight\[1\] is -1; expected a finite number, not negative"),
+        ([1, -1, 1], ValueError, r"weight\[1\] is -1; expected a finite number >= 0"),
         ([1, 1, NAN], ValueError, r"weight\[2\] is nan"),
         ([1, math.inf, 1], ValueError, r"weight\[1\] is inf"),
         (["a", "b", "c"], TypeError, "weight has dtype"),

@@ -23,28 +23,7 @@ from .state import fitting
 class BaseOptimizer(ABC):
     """What `Optimizer`, which most derive from, and `LBFGS` share.
 
-    Parameters
-    ----------
-    params
-        The tensors to change: leaves of floats, such as `model.parameters()`; or groups of them,
-        dicts with the key "params" and the options that differ from those of the others.  Frozen
-        ones are skipped as long as they are frozen.
-    options
-        A value for each `Option` of the class.
-
-    Attributes
-    ----------
-    params : list of Tensor
-        In the order given, those of all groups.
-    param_groups : list of Group
-        One, unless groups were given.
-
-    Raises
-    ------
-    TypeError
-        If something other than such tensors is given, or an option has another type.
-    ValueError
-        If there is no parameter, if one comes twice, or if an option is out of range.
+    For parameters, attributes and errors see there.
     """
 
     lr = Option(as_number)

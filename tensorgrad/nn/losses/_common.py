@@ -59,6 +59,11 @@ def check_values(loss: str, name: str, values: Any, good: Any, expected: str) ->
         raise ValueError(f"{loss}: {name}{position} is {value}; expected {expected}")
 
 
+def check_weights(loss: str, name: str, values: Any) -> None:
+    """Raise a ValueError that names the first bad weight."""
+    check_values(loss, name, values, (values >= 0) & (values < math.inf), "a finite number >= 0")
+
+
 def first(bad: Any, values: Any) -> tuple[str, Any]:
     """Return the first bad place, as text, and what stands there."""
     place = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -80,8 +85,7 @@ def factor(loss: str, name: str, value: ArrayLike, output: Tensor) -> Tensor:
             f"{loss}: {name} has shape {weight.shape}, which does not repeat along the output's "
             f"{output.shape}: give one number for each of its elements, or for each of its columns"
         )
-    good = (weight.data >= 0) & (weight.data < math.inf)
-    check_values(loss, name, weight.data, good, "a finite number, not negative")
+    check_weights(loss, name, weight.data)
     return weight if weight.dtype == output.dtype else weight.astype(output.dtype)
 
 

@@ -6,7 +6,6 @@ and ends with `reduced`; beside it stands its module.
 
 from __future__ import annotations
 
-import math
 import operator
 from typing import Any
 
@@ -25,6 +24,7 @@ from ._common import (
     check_mean,
     check_reduction,
     check_values,
+    check_weights,
     constant,
     first,
     floats,
@@ -339,9 +339,7 @@ def _class_weights(loss: str, weight: ArrayLike | None, scores: Tensor) -> Any:
             f"{loss}: weight has shape {weights.shape} and there are {shape[0]} classes; expected "
             f"{shape}, one number per class"
         )
-    values = weights.data if isinstance(weights, Tensor) else weights
-    good = (values >= 0) & (values < math.inf)
-    check_values(loss, "weight", values, good, "a finite number, not negative")
+    check_weights(loss, "weight", weights.data if isinstance(weights, Tensor) else weights)
     # A product, since a recorded step cannot pick by labels from a list that is given anew.
     return ones * weights.astype(scores.dtype)
 
