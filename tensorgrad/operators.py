@@ -14,6 +14,7 @@ import numpy as np
 
 from ._typing import ArrayLike
 from .arguments import static, unwrapped
+from .checks import one_of
 from .handle import Handle
 from .methods import ArrayMethods
 from .ops import activations, elementwise, products, rounding
@@ -142,9 +143,8 @@ class Operators(ArrayMethods):
 
     def gelu(self: Any, approximate: str = "none") -> Any:
         """Apply `tensorgrad.gelu`."""
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"approximate is {approximate!r}; expected 'none' or 'tanh'")
-        op = activations.gelu if approximate == "none" else activations.gelu_tanh
+        exact = one_of("approximate", approximate, "none", "tanh") == "none"
+        op = activations.gelu if exact else activations.gelu_tanh
         return self.__apply_op__(op, (self,), {})
 
     def leaky_relu(self: Any, negative_slope: float = 0.01) -> Any:

@@ -7,12 +7,12 @@ faster.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 from ._typing import SeedLike
+from .checks import as_count
 from .random import as_generator
 from .tensor import Tensor, Value
 
@@ -56,7 +56,7 @@ class Neuron(Module):
 
     def __init__(self, nin: int, rng: SeedLike = None) -> None:
         rng = as_generator(rng)
-        self.w = [Value(rng.uniform(-1, 1)) for _ in range(_positive(nin, "nin"))]
+        self.w = [Value(rng.uniform(-1, 1)) for _ in range(as_count("nin", nin))]
         self.b = Value(rng.uniform(-1, 1))
 
     def __call__(self, x: Sequence[Any]) -> Value:
@@ -111,7 +111,7 @@ class Layer(Module):
 
     def __init__(self, nin: int, nout: int, rng: SeedLike = None) -> None:
         rng = as_generator(rng)
-        self.neurons = [Neuron(nin, rng) for _ in range(_positive(nout, "nout"))]
+        self.neurons = [Neuron(nin, rng) for _ in range(as_count("nout", nout))]
 
     def __call__(self, x: Sequence[Any]) -> Value | list[Value]:
         """Return the output of each neuron, and not in a list if there is one neuron."""
@@ -173,10 +173,3 @@ class MLP(Module):
         """Show the call that makes one like it."""
         widths = [len(layer.neurons) for layer in self.layers]
         return f"MLP({len(self.layers[0].neurons[0].w) if self.layers else 0}, {widths})"
-
-
-def _positive(count: int, what: str) -> int:
-    """Return a count, or raise a ValueError that names it."""
-    if operator.index(count) < 1:
-        raise ValueError(f"{what} is {count}; expected a positive integer")
-    return count

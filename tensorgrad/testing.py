@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ._typing import Array, ArrayLike, SeedLike
+from .checks import one_of
 from .random import as_generator
 from .tensor import Tensor
 from .transforms import gradients
@@ -91,10 +92,9 @@ def check_grads(
     ...
     AssertionError: order 1, input 0 at (): got gradient 0.377190663..., expected 0.7543813265...
     """
-    if method not in _TOLERANCES:
-        raise ValueError(f"method is {method!r}; expected 'central' or 'complex'")
+    one_of("method", method, *_TOLERANCES)
     if isinstance(order, bool) or not isinstance(order, int) or order < 1:
-        raise ValueError(f"order is {order!r}; expected an integer of at least 1")
+        raise ValueError(f"order is {order!r}; expected an integer >= 1")
     arrays = [_floating(value, position) for position, value in enumerate(inputs)]
     if not arrays:
         raise ValueError("check_grads got no inputs to differentiate by")

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 # A room is a module of the package, or a subpackage with all that is in it.
 FLOORS = (
     {"_typing"},
-    {"random", "op", "trees", "interrupts", "quiet", "files"},
+    {"random", "op", "trees", "interrupts", "quiet", "files", "checks"},
     {"graph"},
     {"hooks"},
     {"ops", "backprop"},

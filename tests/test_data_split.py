@@ -102,11 +102,11 @@ def test_a_random_split_shares_the_samples(lengths: list[float], counts: list[in
     ("lengths", "error", "message"),
     [
         ([12, 9], ValueError, "the sum 20"),
-        ([-1, 21], ValueError, "a length is -1"),
+        ([-1, 21], ValueError, r"lengths\[0\] is -1; expected an integer >= 0"),
         ([0.5, 0.4], ValueError, "shares with the sum 1"),
         ([1.5, -0.5], ValueError, "shares"),
         ([], ValueError, "lengths are"),
-        (["a"], TypeError, "a length is 'a'"),
+        (["a"], TypeError, r"lengths\[0\] is 'a'"),
     ],
 )
 def test_wrong_lengths(lengths: Any, error: type[Exception], message: str) -> None:

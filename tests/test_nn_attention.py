@@ -137,7 +137,7 @@ def test_dropout_of_weights(rng: np.random.Generator) -> None:
         ({"key": np.ones(4)}, ValueError, "expected"),
         ({"attn_mask": np.ones((2, 5), int)}, TypeError, "int64; expected booleans or floats"),
         ({"attn_mask": np.ones((2, 5), bool), "is_causal": True}, ValueError, "and is_causal"),
-        ({"dropout_p": 2.0}, ValueError, "dropout probability"),
+        ({"dropout_p": 2.0}, ValueError, "dropout_p is 2.0; expected a number >= 0 and <= 1"),
     ],
 )
 def test_bad_attention_is_refused(change: dict[str, Any], error: Any, text: str) -> None:

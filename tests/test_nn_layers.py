@@ -107,7 +107,7 @@ def test_linear_refuses_another_number_of_features(shape: tuple[int, ...]) -> No
     [
         ((0, 2), {}, ValueError, "in_features is 0"),
         ((2, -1), {}, ValueError, "out_features is -1"),
-        ((2.5, 2), {}, TypeError, r"in_features is 2\.5; expected a positive integer"),
+        ((2.5, 2), {}, TypeError, r"in_features is 2\.5; expected an integer >= 1"),
         ((2, [3]), {}, TypeError, r"out_features is \[3\]"),
         ((2, 2), {"dtype": int}, TypeError, "dtype of parameters is int64; expected a floating"),
         ((2, 2), {"rng": "seed"}, TypeError, "rng is 'seed'"),
@@ -264,9 +264,9 @@ def test_dropout_is_off_in_evaluation_and_at_zero() -> None:
 @pytest.mark.parametrize("p", [-0.1, 1.1, math.nan, math.inf])
 def test_dropout_refuses_what_is_no_probability(p: float) -> None:
     """Case 38."""
-    with pytest.raises(ValueError, match=r"dropout probability is p = .*; expected a num"):
+    with pytest.raises(ValueError, match=f"p is {p}; expected a number >= 0 and <= 1"):
         nn.Dropout(p)
-    with pytest.raises(ValueError, match="dropout probability"):
+    with pytest.raises(ValueError, match=f"p is {p}"):
         F.dropout([1.0], p, training=False)
 
 

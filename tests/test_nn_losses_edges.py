@@ -109,7 +109,7 @@ def test_without_ignore_index_minus_100_is_no_class() -> None:
         ([1.0, 2.0], ValueError, r"weight has shape \(2,\) and there are 3 classes"),
         (np.ones((1, 3)), ValueError, r"weight has shape \(1, 3\) and there are 3 classes"),
         (2.0, ValueError, r"expected \(3,\), one number per class"),
-        ([1, -1, 1], ValueError, r"weight\[1\] is -1; expected a finite number, not negative"),
+        ([1, -1, 1], ValueError, r"weight\[1\] is -1; expected a finite number >= 0"),
         ([1, 1, NAN], ValueError, r"weight\[2\] is nan"),
         ([1, math.inf, 1], ValueError, r"weight\[1\] is inf"),
         (["a", "b", "c"], TypeError, "weight has dtype"),
@@ -160,7 +160,7 @@ def test_probabilities_that_record_get_their_gradient() -> None:
         ([[0.0, 0.0]], {}, r"the sum of target\[0\] is 0\.0"),
         ([[0.5, 0.5]], {"ignore_index": 0}, "ignore_index is for labels"),
         ([[0.5, 0.5]], {"weight": [1.0]}, r"weight has shape \(1,\)"),
-        ([0], {"label_smoothing": 1.0}, "label_smoothing is 1; expected a number from 0 on, below"),
+        ([0], {"label_smoothing": 1.0}, "label_smoothing is 1.0; expected a number >= 0 and < 1"),
         ([0], {"label_smoothing": -0.1}, "label_smoothing is -0.1"),
         ([0], {"label_smoothing": NAN}, "label_smoothing is nan"),
     ],
@@ -318,8 +318,8 @@ def test_the_first_argument_holds_floats(name: str) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: F.huber_loss([1.0], [1.0], delta=0), "delta is 0; expected a number above 0"),
-        (lambda: F.huber_loss([1.0], [1.0], delta=math.inf), "delta is inf; .* from 0 on, finite"),
+        (lambda: F.huber_loss([1.0], [1.0], delta=0), "delta is 0; expected a finite number > 0"),
+        (lambda: F.huber_loss([1.0], [1.0], delta=math.inf), "delta is inf; expected a finite"),
         (lambda: F.smooth_l1_loss([1.0], [1.0], beta=-1), "beta is -1"),
         (lambda: F.kl_div([0.0], [-0.5]), r"target\[0\] is -0\.5; expected a probability"),
         (lambda: F.kl_div(1.0, 0.5, "batchmean"), "'batchmean' divides by the length"),

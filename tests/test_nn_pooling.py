@@ -163,7 +163,7 @@ def test_text() -> None:
         (lambda: nn.MaxPool2d(2, padding=2)(np.ones((4, 4))), ValueError, "at most half of it"),
         (lambda: nn.AvgPool2d(3, padding=2)(np.ones((4, 4))), ValueError, "at most half of it"),
         (lambda: nn.MaxPool2d(0), ValueError, "kernel_size is 0"),
-        (lambda: nn.MaxPool2d(2, stride=(1, 0)), ValueError, r"stride is \(1, 0\)"),
+        (lambda: nn.MaxPool2d(2, stride=(1, 0)), ValueError, r"stride\[1\] is 0"),
         (lambda: nn.AvgPool2d((2, 2, 2)), ValueError, "expected one integer or 2"),
         (lambda: nn.AdaptiveAvgPool2d(None), TypeError, "output_size is None"),
         (lambda: nn.AdaptiveAvgPool2d(1)(np.ones((2, 0, 4))), ValueError, "nothing to average"),

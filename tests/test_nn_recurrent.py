@@ -203,7 +203,7 @@ def test_bad_arguments_are_refused() -> None:
         nn.RNN(3, 4, nonlinearity="sigmoid")
     with pytest.raises(ValueError, match="hidden_size is 0"):
         nn.GRU(3, 0)
-    with pytest.raises(ValueError, match="dropout probability"):
+    with pytest.raises(ValueError, match=r"dropout is 1\.5; expected a number >= 0 and <= 1"):
         nn.GRU(3, 4, dropout=1.5)
 
 

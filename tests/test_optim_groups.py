@@ -11,7 +11,7 @@ import pytest
 import tensorgrad as tg
 from optim_rules import CLASSES, RULES, gradient, start
 from side_by_side import told_twice
-from tensorgrad.optim import SGD, Adam, AdamW, Muon, RMSprop
+from tensorgrad.optim import SGD, Adagrad, Adam, AdamW, Muon, RMSprop
 
 SHAPES = [(3, 4), (4,), (100, 100), (2, 2)]
 
@@ -151,6 +151,29 @@ def test_what_has_no_memory_cannot_get_it_later(make, name, value):
     with pytest.raises(ValueError, match=f"give {name}={value} to the constructor"):
         optimizer.param_groups[0][name] = value
     optimizer.param_groups[0][name] = type(value)(0)
+
+
+def test_where_a_sum_has_started_cannot_change_later():
+    a, b, *_ = tensors()
+    groups = [{"params": [a], "initial_accumulator_value": 2.0}, {"params": [b]}]
+    optimizer = Adagrad(groups, lr=0.1, initial_accumulator_value=1.0)
+    match = "give initial_accumulator_value=2 to the constructor"
+    with pytest.raises(ValueError, match=match):
+        optimizer.param_groups[1]["initial_accumulator_value"] = 2
+    with pytest.raises(ValueError, match=match):
+        optimizer.initial_accumulator_value = 2  # which the first group has
+    optimizer.param_groups[0]["initial_accumulator_value"] = 2  # as it was
+    assert [g["initial_accumulator_value"] for g in optimizer.param_groups] == [2.0, 1.0]
+
+
+def test_where_a_sum_has_started_is_loaded_with_the_sum():
+    a, b, *_ = tensors()
+    made = Adagrad([a, b], lr=0.1, initial_accumulator_value=1.0)
+    steps(made, 2)
+    other = Adagrad([a, b], lr=0.1)
+    other.load_state_dict(made.state_dict())
+    assert other.initial_accumulator_value == 1.0
+    np.testing.assert_array_equal(other.state[0]["sum"], made.state[0]["sum"])
 
 
 @pytest.mark.parametrize("cls", [SGD, RMSprop])

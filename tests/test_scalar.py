@@ -199,7 +199,7 @@ def test_a_batch_is_refused():
 
 @pytest.mark.parametrize("make", [lambda: Neuron(0), lambda: Layer(2, -1), lambda: MLP(3, [4, 0])])
 def test_widths_are_positive(make):
-    with pytest.raises(ValueError, match="expected a positive integer"):
+    with pytest.raises(ValueError, match=r"n(in|out) is (0|-1); expected an integer >= 1"):
         make()
 
 

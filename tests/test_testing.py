@@ -134,7 +134,7 @@ def test_complex_results_of_real_inputs() -> None:
         ([1.0 + 1j], {"method": "complex"}, "the complex step is for real inputs"),
         ([], {}, "no inputs"),
         ([1.0], {"method": "forward"}, "method is 'forward'; expected 'central' or 'complex'"),
-        ([1.0], {"order": 0}, "order is 0; expected an integer of at least 1"),
+        ([1.0], {"order": 0}, "order is 0; expected an integer >= 1"),
         ([1.0], {"order": 1.5}, "order is 1.5; expected"),
     ],
 )

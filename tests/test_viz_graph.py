@@ -382,7 +382,7 @@ def test_rankdir_and_format():
     x = Value(1.0)
     assert "rankdir=TB" in draw_dot(x, rankdir="TB").source
     assert draw_dot(x, format="png").format == "png"
-    with pytest.raises(ValueError, match="expected one of LR, TB, RL, BT"):
+    with pytest.raises(ValueError, match="expected 'LR', 'TB', 'RL' or 'BT'"):
         draw_dot(x, rankdir="left")
     with pytest.raises(ValueError, match="format"):
         draw_dot(x, format="jpag")

@@ -1,9 +1,9 @@
 """Data: data sets, loaders, files, splits, scaling; shipped digits and a text, made-up points.
 
-Floor: beside `nn` and `optim`; may import `_typing` and `random`, and works on ndarrays alone.
-To add a data set, write a function that returns ndarrays (a `Split`, or `(x, y)`) or a `Dataset`,
-and name it here.  Nothing here downloads, unpickles or evaluates; every file is checked before
-memory is claimed.
+Floor: beside `nn` and `optim`; may import `_typing`, `checks`, `files` and `random`, and works on
+ndarrays alone.  To add a data set, write a function that returns ndarrays (a `Split`, or `(x, y)`)
+or a `Dataset`, and name it here.  Nothing here downloads, unpickles or evaluates; every file is
+checked before memory is claimed.
 """
 
 from .batches import Batches, batches

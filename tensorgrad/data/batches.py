@@ -6,7 +6,7 @@ Floor `data`; may import `_typing`.  The mechanism is `loader`'s.
 from __future__ import annotations
 
 from .._typing import Array, SeedLike
-from ._checks import as_count
+from ..checks import as_count
 from .dataset import TensorDataset
 from .loader import DataLoader
 
@@ -65,5 +65,5 @@ def batches(
     2
     """
     TensorDataset(*(arrays if isinstance(arrays, tuple) else (arrays,)))  # arrays, and nothing else
-    size = as_count("batch_size", batch_size, 1)
+    size = as_count("batch_size", batch_size)
     return DataLoader(arrays, size, shuffle, drop_last=drop_last, generator=rng)

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from .._typing import Array, DTypeLike
+from ..checks import as_count
 from ..files.checks import FormatError
-from ._checks import as_count
 
 _MAX_LINE = 1 << 20
 _BLOCK = 4096
@@ -155,7 +155,7 @@ class CsvBlocks:
         empty: str = "error",
         dtype: DTypeLike = np.float64,
     ) -> None:
-        self.path, self.rows, self.header = Path(path), as_count("rows", rows, 1), header
+        self.path, self.rows, self.header = Path(path), as_count("rows", rows), header
         self.delimiter, self.empty, self.dtype = delimiter, empty, np.dtype(dtype)
         if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
             raise ValueError(f"delimiter is {delimiter!r}; expected one character, no quote")

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array, SeedLike
+from ..checks import as_count
 from ..random import as_generator, generator_at, state_of
-from ._checks import as_count
 from .collate import default_collate
 from .dataset import Dataset, Stream, as_source, generators_of
 from .prefetch import prefetched
@@ -101,7 +101,7 @@ class DataLoader:
         prefetch: int = 0,
     ) -> None:
         self.dataset = as_source(dataset)
-        self.batch_size = None if batch_size is None else as_count("batch_size", batch_size, 1)
+        self.batch_size = None if batch_size is None else as_count("batch_size", batch_size)
         self.shuffle, self.drop_last = bool(shuffle), bool(drop_last)
         self.collate_fn = collate_fn
         self.generator = as_generator(generator)

@@ -13,10 +13,10 @@ from typing import BinaryIO
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_number
 from ..files.archive import Member, Unpacked, members
 from ..files.checks import FormatError, opened, take_bytes
 from ..files.npy import read_layout, sound
-from ._checks import as_scale
 
 # So small a total is no bomb, whatever it was packed into.
 _HARMLESS = 16 << 20
@@ -60,7 +60,7 @@ def load_npz(path: str | os.PathLike[str], *, max_expansion: float = 100.0) -> d
     >>> arrays["y"]
     array([0, 1])
     """
-    max_expansion = as_scale("max_expansion", max_expansion)
+    max_expansion = as_number("max_expansion", max_expansion)
     with opened(path) as file:
         try:
             size = os.fstat(file.fileno()).st_size

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._typing import Array, ArrayLike, SeedLike
+from ..checks import as_count
 from ..random import as_generator
-from ._checks import as_count
 from .dataset import Subset, as_dataset
 
 
@@ -82,7 +82,7 @@ def train_test_split(
     if isinstance(test_size, (float, np.floating)):
         count = math.ceil(n * test_size) if 0 < test_size < 1 else -1
     else:
-        count = as_count("test_size", test_size, 1)
+        count = as_count("test_size", test_size)
     if not 0 < count < n:
         raise ValueError(
             f"test_size is {test_size} of {n} samples; expected a share between 0 and 1, or a "
@@ -148,7 +148,7 @@ def random_split(
     if any(isinstance(length, (float, np.floating)) for length in lengths):
         counts = _shares(lengths, len(data))
     else:
-        counts = [as_count("a length", length, 0) for length in lengths]
+        counts = [as_count(f"lengths[{i}]", n, 0) for i, n in enumerate(lengths)]
     if not counts or sum(counts) != len(data):
         raise ValueError(
             f"lengths are {list(lengths)}; expected numbers with the sum {len(data)}, which is "

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._typing import Array, ArrayLike, SeedLike
+from ..checks import as_count, as_number
 from ..random import as_generator
-from ._checks import as_count, as_scale
 
 
 def make_moons(
@@ -49,7 +49,7 @@ def make_moons(
     >>> x.shape, x.dtype, int(y.sum())
     ((100, 2), dtype('float32'), 50)
     """
-    n, noise, rng = as_count("n", n, 0), as_scale("noise", noise), as_generator(rng)
+    n, noise, rng = as_count("n", n, 0), as_number("noise", noise), as_generator(rng)
     y = _labels(n, 2, rng)
     t = np.float32(np.pi) * rng.random(n, np.float32)
     side = (1 - 2 * y).astype(np.float32)
@@ -105,8 +105,8 @@ def make_spirals(
     >>> x.shape, [int((y == k).sum()) for k in range(3)]
     ((90, 2), [30, 30, 30])
     """
-    n, noise, rng = as_count("n", n, 0), as_scale("noise", noise), as_generator(rng)
-    classes = as_count("classes", classes, 1)
+    n, noise, rng = as_count("n", n, 0), as_number("noise", noise), as_generator(rng)
+    classes = as_count("classes", classes)
     if not np.isfinite(turns):
         raise ValueError(f"turns is {turns!r}; expected a finite number")
     y = _labels(n, classes, rng)
@@ -163,7 +163,7 @@ def make_blobs(
     >>> x.shape, bool((x[y == 1] > 4).all())
     ((10, 3), True)
     """
-    n, std, rng = as_count("n", n, 0), as_scale("std", std), as_generator(rng)
+    n, std, rng = as_count("n", n, 0), as_number("std", std), as_generator(rng)
     means = _centers(centers, features, rng)
     y = _labels(n, len(means), rng)
     x = _noise((n, means.shape[1]), std, rng)
@@ -188,8 +188,8 @@ def _noise(shape: tuple[int, int], scale: float, rng: np.random.Generator) -> Ar
 def _centers(centers: ArrayLike, features: int | None, rng: np.random.Generator) -> Array:
     """Return the centres as float32 (classes, features), drawn where only their number is given."""
     if np.ndim(centers) == 0:
-        count = as_count("centers", centers, 1)
-        width = 2 if features is None else as_count("features", features, 1)
+        count = as_count("centers", centers)
+        width = 2 if features is None else as_count("features", features)
         return rng.uniform(-10, 10, (count, width)).astype(np.float32)
     means = np.asarray(centers, np.float64)
     if means.ndim != 2 or 0 in means.shape:

@@ -5,11 +5,11 @@ Floor: nn.  May import `ops` and the floors below it.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import TypeAlias
 
 from .._typing import Shape
+from ..checks import as_count
 from ..ops.windows import Window
 
 Sizes: TypeAlias = int | Sequence[int]
@@ -26,16 +26,11 @@ def sizes(value: Sizes, ndim: int, name: str, least: int = 1) -> tuple[int, ...]
     ValueError
         If there are more or fewer numbers than dimensions, or one is less than `least`.
     """
-    many = isinstance(value, Sequence) and not isinstance(value, str)
-    try:
-        found = tuple(map(operator.index, value if many else [value]))  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{name} is {value!r}; expected an integer or {ndim} of them") from None
-    if many and len(found) != ndim:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return (as_count(name, value, least),) * ndim
+    if len(value) != ndim:
         raise ValueError(f"{name} is {value!r}; expected one integer or {ndim}")
-    if min(found) < least:
-        raise ValueError(f"{name} is {value!r}; expected integers of at least {least}")
-    return found if many else found * ndim
+    return tuple(as_count(f"{name}[{i}]", n, least) for i, n in enumerate(value))
 
 
 def window_over(

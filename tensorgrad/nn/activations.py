@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from .._typing import ArrayLike, Axis
+from ..checks import one_of
 from ..numpy_api import gelu, leaky_relu, relu, sigmoid, silu, softmax, softplus, tanh
 from ..tensor import Tensor
 from .module import Module
@@ -87,9 +88,7 @@ class GELU(Module):
     """
 
     def __init__(self, approximate: str = "none") -> None:
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"approximate is {approximate!r}; expected 'none' or 'tanh'")
-        self.approximate = approximate
+        self.approximate = one_of("approximate", approximate, "none", "tanh")
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply `tensorgrad.gelu`."""

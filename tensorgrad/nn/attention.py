@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from .._typing import ArrayLike, DTypeLike, SeedLike
+from ..checks import as_count, as_number
 from ..handle import to_array
 from ..numpy_api import softmax, where
 from ..random import as_generator
 from ..tensor import Tensor, as_tensor
 from . import init
-from .layers import Linear, dropout, floating, linear, positive, probability
+from .layers import Linear, dropout, floating, linear
 from .module import Module
 
 
@@ -85,7 +86,7 @@ def scaled_dot_product_attention(
     if attn_mask is not None:
         blocked, added = _split(attn_mask, "attn_mask", blocked_is=False)
     weights = _weights(q, k, blocked, added, is_causal, scale)
-    return dropout(weights, probability(dropout_p), rng=rng) @ v
+    return dropout(weights, as_number("dropout_p", dropout_p, most=1), rng=rng) @ v
 
 
 def _weights(
@@ -194,14 +195,14 @@ class MultiheadAttention(Module):
         dtype: DTypeLike = None,
         rng: SeedLike = None,
     ) -> None:
-        self.embed_dim = positive(embed_dim, "embed_dim")
-        self.num_heads = positive(num_heads, "num_heads")
+        self.embed_dim = as_count("embed_dim", embed_dim)
+        self.num_heads = as_count("num_heads", num_heads)
         if self.embed_dim % self.num_heads:
             raise ValueError(f"embed_dim is {embed_dim}; expected a multiple of {num_heads} heads")
-        self.dropout = probability(dropout)
+        self.dropout = as_number("dropout", dropout, most=1)
         self.batch_first = batch_first
-        self.kdim = self.embed_dim if kdim is None else positive(kdim, "kdim")
-        self.vdim = self.embed_dim if vdim is None else positive(vdim, "vdim")
+        self.kdim = self.embed_dim if kdim is None else as_count("kdim", kdim)
+        self.vdim = self.embed_dim if vdim is None else as_count("vdim", vdim)
         self.rng = None if rng is None else as_generator(rng)
         dtype, size = floating(dtype), self.embed_dim
         shapes = {"in_proj_weight": (3 * size, size)}

@@ -10,11 +10,12 @@ import math
 from typing import Any, ClassVar
 
 from .._typing import ArrayLike, DTypeLike, SeedLike
+from ..checks import as_count
 from ..ops.convolution import convolution
 from ..random import as_generator
 from ..tensor import Tensor, apply, as_tensor
 from ._windows import Sizes, sizes, window_over
-from .layers import floating, positive
+from .layers import floating
 from .module import Module
 
 
@@ -162,7 +163,7 @@ def _axes(ndim: int) -> str:
 
 def _groups(groups: int, *channels: int) -> int:
     """Return the number of groups, if it divides these numbers of channels."""
-    found = positive(groups, "groups")
+    found = as_count("groups", groups)
     if any(count % found for count in channels):
         raise ValueError(
             f"groups is {found}; expected a divisor of the number of channels, "
@@ -209,8 +210,8 @@ class _Convolution(Module):
         dtype: DTypeLike = None,
         rng: SeedLike = None,
     ) -> None:
-        self.in_channels = positive(in_channels, "in_channels")
-        self.out_channels = positive(out_channels, "out_channels")
+        self.in_channels = as_count("in_channels", in_channels)
+        self.out_channels = as_count("out_channels", out_channels)
         self.kernel_size = sizes(kernel_size, self._ndim, "kernel_size")
         self.stride = sizes(stride, self._ndim, "stride")
         self.dilation = sizes(dilation, self._ndim, "dilation")

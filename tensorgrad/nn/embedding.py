@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from .._typing import ArrayLike, DTypeLike, SeedLike
+from ..checks import as_count
 from ..handle import to_array
 from ..numpy_api import where
 from ..random import as_generator
 from ..tensor import Tensor, as_tensor
-from .layers import floating, positive
+from .layers import floating
 from .module import Module
 
 
@@ -132,8 +133,8 @@ class Embedding(Module):
         dtype: DTypeLike = None,
         rng: SeedLike = None,
     ) -> None:
-        self.num_embeddings = positive(num_embeddings, "num_embeddings")
-        self.embedding_dim = positive(embedding_dim, "embedding_dim")
+        self.num_embeddings = as_count("num_embeddings", num_embeddings)
+        self.embedding_dim = as_count("embedding_dim", embedding_dim)
         self.padding_idx = _padding(padding_idx, self.num_embeddings)
         dtype = floating(dtype)
         drawn = as_generator(rng).standard_normal((self.num_embeddings, self.embedding_dim))

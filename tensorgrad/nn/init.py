@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import SeedLike
+from ..checks import as_number, one_of
 from ..random import as_generator
 from ..tensor import Tensor
 
@@ -106,8 +107,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: SeedLik
     [3.0, 3.0]
     """
     _check(tensor)
-    if not std >= 0:
-        raise ValueError(f"std is {std}; expected 0 or more")
+    std = as_number("std", std)
     return _write(tensor, as_generator(rng).normal(mean, std, tensor.shape))
 
 
@@ -152,8 +152,7 @@ def trunc_normal_(
     True
     """
     _check(tensor)
-    if not 0 < std < math.inf:
-        raise ValueError(f"std is {std}; expected a positive number")
+    std = as_number("std", std, above=0)
     if not a < b:
         raise ValueError(f"the interval goes from a = {a} to b = {b}; expected a < b")
     low, high = (a - mean) / std, (b - mean) / std
@@ -371,12 +370,8 @@ def kaiming_normal_(
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     """Return `gain / sqrt(fan)`."""
     fans = dict(zip(("fan_in", "fan_out"), _fans(tensor), strict=True))
-    if mode not in fans:
-        raise ValueError(f"mode is {mode!r}; expected 'fan_in' or 'fan_out'")
-    if nonlinearity not in _GAINS:
-        names = ", ".join(repr(name) for name in _GAINS)
-        raise ValueError(f"nonlinearity is {nonlinearity!r}; expected one of {names}")
-    return _GAINS[nonlinearity](a) / math.sqrt(max(1, fans[mode]))
+    fan = fans[one_of("mode", mode, *fans)]
+    return _GAINS[one_of("nonlinearity", nonlinearity, *_GAINS)](a) / math.sqrt(max(1, fan))
 
 
 def _fans(tensor: Tensor) -> tuple[int, int]:

@@ -7,12 +7,12 @@ that checks its input's shape before it computes, and casts it to the dtype of i
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
 
 from .._typing import Array, ArrayLike, DTypeLike, SeedLike
+from ..checks import as_count, as_number
 from ..creation import get_default_dtype
 from ..graph import draw
 from ..ops import fused
@@ -109,7 +109,7 @@ def dropout(x: ArrayLike, p: float = 0.5, training: bool = True, *, rng: SeedLik
     >>> sorted(set(dropout(np.ones(100), 0.5, rng=0).tolist()))
     [0.0, 2.0]
     """
-    p = probability(p)
+    p = as_number("p", p, most=1)
     given = as_tensor(x)
     if given.dtype.kind != "f":
         raise TypeError(f"dropout got {given.dtype}; expected floats: use x.astype(float)")
@@ -130,22 +130,9 @@ def _keep(shape: tuple[int, ...], p: float, rng: np.random.Generator) -> Any:
     return draw(rng, "random", shape, dtype=np.float32) >= p
 
 
-def probability(p: float) -> float:
-    """Return `p` as a float, if it is a probability."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"the dropout probability is p = {p}; expected a number from 0 to 1")
-    return float(p)
-
-
 def positive(value: Any, name: str) -> int:
     """Return `value` as an int, if it is a positive one."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} is {value!r}; expected a positive integer") from None
-    if number < 1:
-        raise ValueError(f"{name} is {number}; expected a positive integer")
-    return number
+    return as_count(name, value)
 
 
 def floating(dtype: DTypeLike) -> np.dtype[Any]:
@@ -203,8 +190,8 @@ class Linear(Module):
         dtype: DTypeLike = None,
         rng: SeedLike = None,
     ) -> None:
-        self.in_features = positive(in_features, "in_features")
-        self.out_features = positive(out_features, "out_features")
+        self.in_features = as_count("in_features", in_features)
+        self.out_features = as_count("out_features", out_features)
         dtype, rng = floating(dtype), as_generator(rng)
         bound = 1.0 / math.sqrt(self.in_features)
         shape = (self.out_features, self.in_features)
@@ -260,7 +247,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, rng: SeedLike = None) -> None:
-        self.p = probability(p)
+        self.p = as_number("p", p, most=1)
         # None stays None: a copy of this layer shall still draw from the default generator.
         self.rng = None if rng is None else as_generator(rng)
 

@@ -10,11 +10,12 @@ from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 from .._typing import ArrayLike, DTypeLike, SeedLike
+from ..checks import as_count
 from ..random import as_generator
 from ..tensor import Tensor
 from . import init
 from .activations import ACTIVATIONS
-from .layers import Linear, floating, positive
+from .layers import Linear, floating
 from .module import Module
 
 Activation: TypeAlias = str | Callable[[Any], Any] | None
@@ -84,7 +85,7 @@ class MLP(Module):
         dtype: DTypeLike = None,
         rng: SeedLike = None,
     ) -> None:
-        widths = [positive(nin, "nin"), *_widths(nouts)]
+        widths = [as_count("nin", nin), *_widths(nouts)]
         self.activation = _known(activation, "activation")
         self.output_activation = _known(output_activation, "output_activation")
         dtype, rng = floating(dtype), as_generator(rng)
@@ -150,7 +151,7 @@ def _widths(nouts: Sequence[int]) -> list[int]:
     """Return the widths of the layers as ints."""
     if isinstance(nouts, str) or not hasattr(nouts, "__iter__"):
         raise TypeError(f"nouts is {nouts!r}; expected a list of widths, such as [4, 4, 1]")
-    widths = [positive(width, f"nouts[{i}]") for i, width in enumerate(nouts)]
+    widths = [as_count(f"nouts[{i}]", width) for i, width in enumerate(nouts)]
     if not widths:
         raise ValueError("nouts is empty; expected the width of at least one layer")
     return widths

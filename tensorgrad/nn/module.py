@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from .._typing import Array, ArrayLike
+from ..checks import as_flag
 from ..handle import to_array
 from ..hooks import RemovableHandle
 from ..tensor import Tensor
@@ -238,8 +239,7 @@ class Module:
         Module
             Itself.
         """
-        if not isinstance(mode, bool):
-            raise TypeError(f"mode is {mode!r}; expected True or False")
+        mode = as_flag("mode", mode)
         for module in self.modules():
             module.training = mode
         return self

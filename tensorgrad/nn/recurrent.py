@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._typing import ArrayLike, DTypeLike, SeedLike, Shape
+from ..checks import as_count, as_number, one_of
 from ..numpy_api import concatenate, stack
 from ..ops import recurrent
 from ..random import as_generator
 from ..tensor import Tensor, apply, as_tensor
-from .layers import dropout, floating, linear, positive, probability
+from .layers import dropout, floating, linear
 from .module import Module
 
 
@@ -80,12 +81,12 @@ class Recurrent(Module):
         dtype: DTypeLike = None,
         rng: SeedLike = None,
     ) -> None:
-        self.input_size = positive(input_size, "input_size")
-        self.hidden_size = positive(hidden_size, "hidden_size")
-        self.num_layers = positive(num_layers, "num_layers")
+        self.input_size = as_count("input_size", input_size)
+        self.hidden_size = as_count("hidden_size", hidden_size)
+        self.num_layers = as_count("num_layers", num_layers)
         self.bias = bias
         self.batch_first = batch_first
-        self.dropout = probability(dropout)
+        self.dropout = as_number("dropout", dropout, most=1)
         self.bidirectional = bidirectional
         self.rng = None if rng is None else as_generator(rng)
         dtype, drawing = floating(dtype), as_generator(self.rng)
@@ -288,9 +289,7 @@ class RNN(Recurrent):
         dtype: DTypeLike = None,
         rng: SeedLike = None,
     ) -> None:
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"nonlinearity is {nonlinearity!r}; expected 'tanh' or 'relu'")
-        self.nonlinearity = nonlinearity
+        self.nonlinearity = one_of("nonlinearity", nonlinearity, "tanh", "relu")
         super().__init__(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
             dtype=dtype, rng=rng,

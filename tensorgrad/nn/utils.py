@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array, ArrayLike
+from ..checks import as_number
 from ..handle import to_array
 from ..tensor import Tensor
 
@@ -71,12 +72,10 @@ def clip_grad_norm_(
     array([0.6, 0.8])
     """
     reached = [param for param in _tensors(parameters) if param.has_grad]
-    if not max_norm >= 0:
-        raise ValueError(f"max_norm is {max_norm!r}; expected a number >= 0")
-    if not norm_type > 0:
-        raise ValueError(f"norm_type is {norm_type!r}; expected a positive number, or np.inf")
+    max_norm = as_number("max_norm", max_norm, most=math.inf)
+    norm_type = as_number("norm_type", norm_type, above=0, most=math.inf)
     with np.errstate(all="ignore"):
-        norm = _norm([param.grad for param in reached], float(norm_type))
+        norm = _norm([param.grad for param in reached], norm_type)
     if error_if_nonfinite and not np.isfinite(norm):
         raise ValueError(
             f"the norm of the gradients is {float(norm)}; nothing was clipped: look for NaN and "
@@ -129,10 +128,9 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     >>> w.grad
     array([2. , 0.5])
     """
-    if not clip_value >= 0:
-        raise ValueError(f"clip_value is {clip_value!r}; expected a number >= 0")
+    clip_value = as_number("clip_value", clip_value, most=math.inf)
     for param in [param for param in _tensors(parameters) if param.has_grad]:
-        param.grad = np.clip(param.grad, -float(clip_value), float(clip_value))
+        param.grad = np.clip(param.grad, -clip_value, clip_value)
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:

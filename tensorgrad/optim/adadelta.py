@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_fraction, as_number
 from .averages import average
 from .flat import State
-from .groups import Option, Options, fraction, number
+from .groups import Option, Options
 from .optimizer import Optimizer
 
 
@@ -43,10 +44,8 @@ class Adadelta(Optimizer):
 
     Raises
     ------
-    TypeError
-        If `params` are no leaves of floats, or a number is none.
-    ValueError
-        If there are no parameters, one comes twice, or a number is out of range.
+    TypeError, ValueError
+        As `Optimizer` does.
 
     References
     ----------
@@ -65,9 +64,9 @@ class Adadelta(Optimizer):
     True
     """
 
-    rho = Option(fraction)
-    eps = Option(number)
-    weight_decay = Option(number)
+    rho = Option(as_fraction)
+    eps = Option(as_number)
+    weight_decay = Option(as_number)
 
     def __init__(
         self,

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_number
 from .averages import settled
 from .flat import State
-from .groups import Option, Options, number
+from .groups import Option, Options
 from .optimizer import Optimizer
 
 
@@ -37,16 +38,14 @@ class Adagrad(Optimizer):
     weight_decay
         λ, the factor of an L2 penalty λ/2 |p|².
     initial_accumulator_value
-        What s starts from.
+        What s starts from; to assign another one later is refused.
     eps
         ε, positive in the dtype of each parameter.
 
     Raises
     ------
-    TypeError
-        If `params` are no leaves of floats, or a number is none.
-    ValueError
-        If there are no parameters, one comes twice, or a number is out of range.
+    TypeError, ValueError
+        As `Optimizer` does.
 
     References
     ----------
@@ -64,10 +63,10 @@ class Adagrad(Optimizer):
     array([   2.9, -499.9])
     """
 
-    lr_decay = Option(number)
-    weight_decay = Option(number)
-    initial_accumulator_value = Option(number)
-    eps = Option(number)
+    lr_decay = Option(as_number)
+    weight_decay = Option(as_number)
+    initial_accumulator_value = Option(as_number, initial=True)
+    eps = Option(as_number)
 
     def __init__(
         self,

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_fractions, as_number
 from .averages import kept_normal, settled
 from .flat import State
-from .groups import Option, Options, fractions, number
+from .groups import Option, Options
 from .optimizer import Optimizer
 
 
@@ -46,10 +47,8 @@ class Adam(Optimizer):
 
     Raises
     ------
-    TypeError
-        If `params` are no leaves of floats, or a number is none.
-    ValueError
-        If there are no parameters, one comes twice, or a number is out of range.
+    TypeError, ValueError
+        As `Optimizer` does.
 
     References
     ----------
@@ -66,9 +65,9 @@ class Adam(Optimizer):
     array([   2.9, -499.9])
     """
 
-    betas = Option(fractions)
-    eps = Option(number)
-    weight_decay = Option(number)
+    betas = Option(as_fractions)
+    eps = Option(as_number)
+    weight_decay = Option(as_number)
 
     def __init__(
         self,
@@ -143,10 +142,8 @@ class AdamW(Adam):
 
     Raises
     ------
-    TypeError
-        If `params` are no leaves of floats, or a number is none.
-    ValueError
-        If there are no parameters, one comes twice, or a number is out of range.
+    TypeError, ValueError
+        As `Adam` does.
 
     References
     ----------

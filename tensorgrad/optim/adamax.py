@@ -29,19 +29,13 @@ class Adamax(Adam):
 
     Parameters
     ----------
-    params
-        The tensors to change; see `Optimizer`.
-    lr
-        The learning rate η.
-    betas, eps, weight_decay
+    params, lr, betas, eps, weight_decay
         As for `Adam`.
 
     Raises
     ------
-    TypeError
-        If `params` are no leaves of floats, or a number is none.
-    ValueError
-        If there are no parameters, one comes twice, or a number is out of range.
+    TypeError, ValueError
+        As `Adam` does.
 
     References
     ----------

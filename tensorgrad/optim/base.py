@@ -12,41 +12,21 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_number
 from ..graph import enable_grad
 from ..interrupts import uninterrupted
 from ..tensor import Tensor
-from .groups import Group, Option, as_groups, check_eps, check_params, number
+from .groups import Group, Option, as_groups, check_eps, check_params
 from .state import fitting
 
 
 class BaseOptimizer(ABC):
     """What `Optimizer`, which most derive from, and `LBFGS` share.
 
-    Parameters
-    ----------
-    params
-        The tensors to change: leaves of floats, such as `model.parameters()`; or groups of them,
-        dicts with the key "params" and the options that differ from those of the others.  Frozen
-        ones are skipped as long as they are frozen.
-    options
-        A value for each `Option` of the class.
-
-    Attributes
-    ----------
-    params : list of Tensor
-        In the order given, those of all groups.
-    param_groups : list of Group
-        One, unless groups were given.
-
-    Raises
-    ------
-    TypeError
-        If something other than such tensors is given, or an option has another type.
-    ValueError
-        If there is no parameter, if one comes twice, or if an option is out of range.
+    For parameters, attributes and errors see there.
     """
 
-    lr = Option(number)
+    lr = Option(as_number)
 
     def __init__(self, params: Iterable[Any], **options: Any) -> None:
         groups = as_groups(params)
@@ -128,7 +108,7 @@ class BaseOptimizer(ABC):
         for i, group in enumerate(self.param_groups):
             names = [name for name in group.options if f"groups.{i}.{name}" in given]
             loaded = {name: given[f"groups.{i}.{name}"].tolist() for name in names}
-            initial = number("initial_lr", given[f"groups.{i}.initial_lr"].tolist())
+            initial = as_number("initial_lr", given[f"groups.{i}.initial_lr"].tolist())
             checked.append((group, group.checked(loaded), initial))
         with uninterrupted():
             for group, values, initial in checked:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_fraction
 from ..graph import no_grad
 from ..interrupts import uninterrupted
-from .groups import as_groups, check_params, fraction
+from .groups import as_groups, check_params
 from .state import fitting
 
 
@@ -63,7 +64,7 @@ class EMA:
     """
 
     def __init__(self, model: Any, decay: float = 0.999) -> None:
-        self.decay = fraction("decay", decay)
+        self.decay = as_fraction("decay", decay)
         self.model = model if hasattr(model, "named_parameters") else None
         if self.model is None:
             (group,) = as_groups(model)

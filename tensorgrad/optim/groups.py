@@ -6,12 +6,12 @@ Floor: optim.  May import `tensor` and the floors below it.  An optimiser declar
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..checks import as_number
 from ..tensor import Tensor
 
 Options: TypeAlias = dict[str, Any]
@@ -31,11 +31,16 @@ class Option:
     remembered
         Whether something is remembered of the parameters only where the number is not zero, so that
         it cannot become positive later.
+    initial
+        Whether it counts only for what is remembered at first, so that it cannot change later.
     """
 
-    def __init__(self, check: Callable[[str, Any], Any], remembered: bool = False) -> None:
+    def __init__(
+        self, check: Callable[[str, Any], Any], remembered: bool = False, initial: bool = False
+    ) -> None:
         self.check = check
         self.remembered = remembered
+        self.initial = initial
 
     def __set_name__(self, owner: type, name: str) -> None:
         """Learn the name."""
@@ -47,7 +52,7 @@ class Option:
 
     def __set__(self, optimizer: Any, value: Any) -> None:
         """Set the number of all groups, or of none."""
-        checked = [group.checked({self.name: value}) for group in optimizer.param_groups]
+        checked = [group.assigned(self.name, value) for group in optimizer.param_groups]
         for group, values in zip(optimizer.param_groups, checked, strict=True):
             group.take(values)
 
@@ -87,8 +92,8 @@ class Group(MutableMapping[str, Any]):
         return float(self.options["lr"]) if name == "lr" else self.options[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        """Set a number; see `checked` for what is refused."""
-        self.take(self.checked({name: value}))
+        """Set a number; see `assigned` for what is refused."""
+        self.take(self.assigned(name, value))
 
     def __delitem__(self, name: str) -> None:
         """Refuse: each number has a value."""
@@ -132,6 +137,16 @@ class Group(MutableMapping[str, Any]):
         self.kind.check(self.options | found, self.params)
         return found
 
+    def assigned(self, name: str, value: Any) -> dict[str, Any]:
+        """Return what `checked` does, unless it is too late to assign that; it may be loaded."""
+        found = self.checked({name: value})
+        if getattr(self.kind, name).initial and found[name] != self.options[name]:
+            raise ValueError(
+                f"{name} was {self.options[name]!r} when the optimiser was made, and counts only "
+                f"then: give {name}={value!r} to the constructor"
+            )
+        return found
+
     def take(self, values: Mapping[str, Any]) -> None:
         """Let these values, which `checked` gave, be those of the group."""
         for name, value in values.items():
@@ -145,7 +160,7 @@ class Group(MutableMapping[str, Any]):
         """Set the rate for the next steps; schedules still start from the one that was given."""
         if self._initial_lr is None:
             self._initial_lr = self["lr"]
-        self.options["lr"][...] = number("lr", lr)
+        self.options["lr"][...] = as_number("lr", lr)
 
     def start_from(self, lr: float) -> None:
         """Let schedules start from another rate than that of the next step."""
@@ -221,57 +236,6 @@ def _check_param(i: int, param: Any) -> None:
         )
     if param.dtype.kind != "f":
         raise TypeError(f"params holds a tensor of {param.dtype} at {i}; expected floats")
-
-
-# --- checks of numbers ----------------------------------------------------------------------------
-
-
-def number(name: str, value: Any, below: float = math.inf) -> float:
-    """Return a number from 0 to `below`, itself excluded, or raise naming it.
-
-    Raises
-    ------
-    TypeError
-        If it is no number.
-    ValueError
-        If it is out of range.
-    """
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}; expected a number") from None
-    if not 0 <= found < below:
-        limit = "a finite number >= 0" if below == math.inf else f"a number >= 0 and < {below:g}"
-        raise ValueError(f"{name} is {value!r}; expected {limit}")
-    return found
-
-
-def fraction(name: str, value: Any) -> float:
-    """Return a number from 0 to 1, 1 excluded, or raise."""
-    return number(name, value, below=1)
-
-
-def fractions(name: str, value: Any) -> tuple[float, float]:
-    """Return two numbers from 0 to 1, 1 excluded, or raise."""
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise TypeError(f"{name} is {value!r}; expected two numbers, such as (0.9, 0.999)")
-    return fraction(f"{name}[0]", value[0]), fraction(f"{name}[1]", value[1])
-
-
-def count(name: str, value: Any) -> int:
-    """Return a whole number, at least 1, or raise."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {value!r}; expected a whole number")
-    if value < 1:
-        raise ValueError(f"{name} is {value!r}; expected at least 1")
-    return int(value)
-
-
-def flag(name: str, value: Any) -> bool:
-    """Return True or False, or raise."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} is {value!r}; expected True or False")
-    return bool(value)
 
 
 def check_eps(eps: float, params: Iterable[Tensor]) -> None:

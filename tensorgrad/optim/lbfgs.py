@@ -11,25 +11,24 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_count, as_number, one_of
 from ..compiler.errors import CompileError
 from ..graph import no_grad
 from ..quiet import quiet
 from ..tensor import Tensor
 from .base import BaseOptimizer, evaluated
-from .groups import Option, count, number
+from .groups import Option
 from .line_search import Point, strong_wolfe
 
 
-def _search(name: str, value: Any) -> str | None:
+def _search(name: str, value: str | None) -> str | None:
     """Return the name of a line search, or None, or raise."""
-    if value not in (None, "strong_wolfe"):
-        raise ValueError(f"{name} is {value!r}; expected None or 'strong_wolfe'")
-    return None if value is None else str(value)
+    return one_of(name, value, None, "strong_wolfe")
 
 
 def _count_or_none(name: str, value: Any) -> int | None:
     """Return a whole number, at least 1, or None, or raise."""
-    return None if value is None else count(name, value)
+    return None if value is None else as_count(name, value)
 
 
 class LBFGS(BaseOptimizer):
@@ -92,10 +91,10 @@ class LBFGS(BaseOptimizer):
     array([1., 1.])
     """
 
-    max_iter = Option(count)
+    max_iter = Option(as_count)
     max_eval = Option(_count_or_none)
-    tolerance_grad = Option(number)
-    tolerance_change = Option(number)
+    tolerance_grad = Option(as_number)
+    tolerance_change = Option(as_number)
     line_search_fn = Option(_search)
 
     def __init__(
@@ -109,7 +108,7 @@ class LBFGS(BaseOptimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        size = count("history_size", history_size)
+        size = as_count("history_size", history_size)
         super().__init__(
             params, lr=lr, max_iter=max_iter, max_eval=max_eval, tolerance_grad=tolerance_grad,
             tolerance_change=tolerance_change, line_search_fn=line_search_fn,

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_fractions, as_number
 from .averages import average
 from .flat import State
-from .groups import Option, Options, fractions, number
+from .groups import Option, Options
 from .optimizer import Optimizer
 
 
@@ -39,10 +40,8 @@ class Lion(Optimizer):
 
     Raises
     ------
-    TypeError
-        If `params` are no leaves of floats, or a number is none.
-    ValueError
-        If there are no parameters, one comes twice, or a number is out of range.
+    TypeError, ValueError
+        As `Optimizer` does.
 
     References
     ----------
@@ -59,8 +58,8 @@ class Lion(Optimizer):
     array([   2.9, -499.9])
     """
 
-    betas = Option(fractions)
-    weight_decay = Option(number)
+    betas = Option(as_fractions)
+    weight_decay = Option(as_number)
 
     def __init__(
         self,

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_count, as_fraction, as_number, one_of
 from ..compiler.errors import CompileError
 from .base import BaseOptimizer
-from .groups import Group, count, fraction, number
+from .groups import Group
 from .state import fitting
 
 
@@ -85,7 +86,7 @@ class LRScheduler(ABC):
     def _go_to(self, t: int) -> None:
         """Set the rates to those after t steps, or none of them."""
         groups = _groups_of(self.optimizer, len(self.base_lrs))
-        rates = [number("lr", rate) for rate in self.lr_at(t)]
+        rates = [as_number("lr", rate) for rate in self.lr_at(t)]
         for group, rate in zip(groups, rates, strict=True):
             group.schedule(rate)
         self._epoch = t
@@ -118,7 +119,7 @@ class LRScheduler(ABC):
         given = fitting(type(self).__name__, state, own)
         for name, array in given.items():
             for value in array.reshape(-1).tolist():
-                number(name, value)
+                as_number(name, value)
         try:
             self._load(given)
             self._go_to(self._epoch)
@@ -154,7 +155,7 @@ class StepLR(LRScheduler):
     """
 
     def __init__(self, optimizer: BaseOptimizer, step_size: int, gamma: float = 0.1) -> None:
-        self.step_size, self.gamma = count("step_size", step_size), number("gamma", gamma)
+        self.step_size, self.gamma = as_count("step_size", step_size), as_number("gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self, i: int, t: int) -> float:
@@ -178,7 +179,7 @@ class MultiStepLR(LRScheduler):
     def __init__(
         self, optimizer: BaseOptimizer, milestones: Iterable[int], gamma: float = 0.1
     ) -> None:
-        self.milestones, self.gamma = _rising("milestones", milestones), number("gamma", gamma)
+        self.milestones, self.gamma = _rising("milestones", milestones), as_number("gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self, i: int, t: int) -> float:
@@ -198,7 +199,7 @@ class ExponentialLR(LRScheduler):
     """
 
     def __init__(self, optimizer: BaseOptimizer, gamma: float) -> None:
-        self.gamma = number("gamma", gamma)
+        self.gamma = as_number("gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self, i: int, t: int) -> float:
@@ -234,9 +235,9 @@ class LinearLR(LRScheduler):
         end_factor: float = 1.0,
         total_iters: int = 5,
     ) -> None:
-        self.start_factor = number("start_factor", start_factor)
-        self.end_factor = number("end_factor", end_factor)
-        self.total_iters = count("total_iters", total_iters)
+        self.start_factor = as_number("start_factor", start_factor)
+        self.end_factor = as_number("end_factor", end_factor)
+        self.total_iters = as_count("total_iters", total_iters)
         super().__init__(optimizer)
 
     def rate(self, i: int, t: int) -> float:
@@ -266,7 +267,7 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer: BaseOptimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 - PyTorch's name
-        self.T_max, self.eta_min = count("T_max", T_max), number("eta_min", eta_min)
+        self.T_max, self.eta_min = as_count("T_max", T_max), as_number("eta_min", eta_min)
         super().__init__(optimizer)
 
     def rate(self, i: int, t: int) -> float:
@@ -300,8 +301,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         T_mult: int = 1,  # noqa: N803
         eta_min: float = 0.0,
     ) -> None:
-        self.T_0, self.T_mult = count("T_0", T_0), count("T_mult", T_mult)
-        self.eta_min = number("eta_min", eta_min)
+        self.T_0, self.T_mult = as_count("T_0", T_0), as_count("T_mult", T_mult)
+        self.eta_min = as_number("eta_min", eta_min)
         super().__init__(optimizer)
 
     def rate(self, i: int, t: int) -> float:
@@ -369,22 +370,18 @@ class OneCycleLR(LRScheduler):
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
                 raise ValueError("give total_steps, or epochs and steps_per_epoch")
-            total_steps = count("epochs", epochs) * count("steps_per_epoch", steps_per_epoch)
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"anneal_strategy is {anneal_strategy!r}; expected 'cos' or 'linear'")
-        self.total_steps = count("total_steps", total_steps)
-        self.anneal_strategy = anneal_strategy
-        self.div_factor = number("div_factor", div_factor)
-        self.final_div_factor = number("final_div_factor", final_div_factor)
-        if not self.div_factor or not self.final_div_factor:
-            raise ValueError("div_factor and final_div_factor divide: they cannot be 0")
+            total_steps = as_count("epochs", epochs) * as_count("steps_per_epoch", steps_per_epoch)
+        self.total_steps = as_count("total_steps", total_steps)
+        self.anneal_strategy = one_of("anneal_strategy", anneal_strategy, "cos", "linear")
+        self.div_factor = as_number("div_factor", div_factor, above=0)
+        self.final_div_factor = as_number("final_div_factor", final_div_factor, above=0)
         low, last = 1 / self.div_factor, float(self.total_steps - 1)
-        top = max(fraction("pct_start", pct_start) * self.total_steps - 1, 0.0)
+        top = max(as_fraction("pct_start", pct_start) * self.total_steps - 1, 0.0)
         # Where each part ends, and the rate there as a multiple of the highest.
         self._parts = [(0.0, low), (top, 1.0)]
         self._parts += [(2 * top, low)] if three_phase else []
         self._parts += [(last, low / self.final_div_factor)]
-        super().__init__(optimizer, _for_each("max_lr", max_lr, optimizer, number))
+        super().__init__(optimizer, _for_each("max_lr", max_lr, optimizer, as_number))
 
     def rate(self, i: int, t: int) -> float:
         """Return the rate between the ends of the part in which step t is."""
@@ -543,16 +540,16 @@ class ReduceLROnPlateau:
         min_lr: float | Sequence[float] = 0.0,
         eps: float = 1e-8,
     ) -> None:
-        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
-            raise ValueError(
-                f"mode is {mode!r} and threshold_mode {threshold_mode!r}; expected 'min' or 'max', "
-                "and 'rel' or 'abs'"
-            )
-        self.optimizer, self.mode, self.threshold_mode = optimizer, mode, threshold_mode
-        self.factor, self.threshold = fraction("factor", factor), number("threshold", threshold)
-        self.patience, self.cooldown = number("patience", patience), number("cooldown", cooldown)
-        self.min_lrs = _for_each("min_lr", min_lr, optimizer, number)
-        self.eps = number("eps", eps)
+        self.optimizer, self.mode = optimizer, one_of("mode", mode, "min", "max")
+        self.threshold_mode = one_of("threshold_mode", threshold_mode, "rel", "abs")
+        self.factor, self.threshold = (
+            as_fraction("factor", factor),
+            as_number("threshold", threshold),
+        )
+        self.patience = as_count("patience", patience, 0)
+        self.cooldown = as_count("cooldown", cooldown, 0)
+        self.min_lrs = _for_each("min_lr", min_lr, optimizer, as_number)
+        self.eps = as_number("eps", eps)
         self._best = math.inf if mode == "min" else -math.inf
         self._bad = self._waiting = self._epoch = 0
 
@@ -589,7 +586,7 @@ class ReduceLROnPlateau:
         if self._waiting:
             self._waiting, self._bad = self._waiting - 1, 0
         if self._bad > self.patience:
-            self._waiting, self._bad = int(self.cooldown), 0
+            self._waiting, self._bad = self.cooldown, 0
             for group, least in zip(groups, self.min_lrs, strict=True):
                 lower = max(group["lr"] * self.factor, least)
                 if group["lr"] - lower > self.eps:
@@ -655,7 +652,7 @@ def _cosine(first: float, last: float, share: float) -> float:
 
 def _rising(name: str, values: Iterable[int]) -> list[int]:
     """Return whole numbers as a list, if they rise."""
-    found = [count(f"{name}[{i}]", value) for i, value in enumerate(values)]
+    found = [as_count(f"{name}[{i}]", value) for i, value in enumerate(values)]
     if found != sorted(set(found)):
         raise ValueError(f"{name} is {found}; expected rising numbers")
     return found

@@ -11,21 +11,20 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_count, as_flag, as_fraction, as_number, one_of
 from ..tensor import Tensor
 from .averages import average
 from .flat import State
-from .groups import Option, Options, count, flag, fraction, number
+from .groups import Option, Options
 from .optimizer import Optimizer
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic that brings singular values near 1 in few steps; K. Jordan's."""
 
 
-def _adjustment(name: str, value: Any) -> str:
+def _adjustment(name: str, value: str) -> str:
     """Return the name of a way to adjust the rate, or raise."""
-    if value not in ("original", "match_rms_adamw"):
-        raise ValueError(f"{name} is {value!r}; expected 'original' or 'match_rms_adamw'")
-    return str(value)
+    return one_of(name, value, "original", "match_rms_adamw")
 
 
 class Muon(Optimizer):
@@ -84,11 +83,11 @@ class Muon(Optimizer):
     """
 
     elementwise = False
-    weight_decay = Option(number)
-    momentum = Option(fraction)
-    nesterov = Option(flag)
-    eps = Option(number)
-    ns_steps = Option(count)
+    weight_decay = Option(as_number)
+    momentum = Option(as_fraction)
+    nesterov = Option(as_flag)
+    eps = Option(as_number)
+    ns_steps = Option(as_count)
     adjust_lr_fn = Option(_adjustment)
 
     def __init__(

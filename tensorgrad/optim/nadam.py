@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_number
 from .adam import Adam
 from .averages import average, moments
 from .flat import State
-from .groups import Option, Options, number
+from .groups import Option, Options
 
 
 class NAdam(Adam):
@@ -31,21 +32,15 @@ class NAdam(Adam):
 
     Parameters
     ----------
-    params
-        The tensors to change; see `Optimizer`.
-    lr
-        The learning rate η.
-    betas, eps, weight_decay
+    params, lr, betas, eps, weight_decay
         As for `Adam`.
     momentum_decay
         ψ, how fast the momentum warms up.
 
     Raises
     ------
-    TypeError
-        If `params` are no leaves of floats, or a number is none.
-    ValueError
-        If there are no parameters, one comes twice, or a number is out of range.
+    TypeError, ValueError
+        As `Adam` does.
 
     References
     ----------
@@ -65,7 +60,7 @@ class NAdam(Adam):
     True
     """
 
-    momentum_decay = Option(number)
+    momentum_decay = Option(as_number)
 
     def __init__(
         self,

@@ -60,9 +60,9 @@ class Optimizer(BaseOptimizer):
     Raises
     ------
     TypeError
-        If something other than such tensors is given.
+        If something other than such tensors is given, or an option has another type.
     ValueError
-        If there is none, if one comes twice, or if a number is out of range.
+        If there is no parameter, if one comes twice, or if an option is out of range.
 
     Examples
     --------

@@ -28,19 +28,13 @@ class RAdam(Adam):
 
     Parameters
     ----------
-    params
-        The tensors to change; see `Optimizer`.
-    lr
-        The learning rate η.
-    betas, eps, weight_decay
+    params, lr, betas, eps, weight_decay
         As for `Adam`; ε is added to √v.
 
     Raises
     ------
-    TypeError
-        If `params` are no leaves of floats, or a number is none.
-    ValueError
-        If there are no parameters, one comes twice, or a number is out of range.
+    TypeError, ValueError
+        As `Adam` does.
 
     References
     ----------

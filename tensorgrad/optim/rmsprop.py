@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_flag, as_fraction, as_number
 from .averages import average, settled
 from .flat import State
-from .groups import Option, Options, flag, fraction, number
+from .groups import Option, Options
 from .optimizer import Optimizer
 
 
@@ -47,10 +48,8 @@ class RMSprop(Optimizer):
 
     Raises
     ------
-    TypeError
-        If `params` are no leaves of floats, or a number is none.
-    ValueError
-        If there are no parameters, one comes twice, or a number is out of range.
+    TypeError, ValueError
+        As `Optimizer` does.
 
     References
     ----------
@@ -69,11 +68,11 @@ class RMSprop(Optimizer):
     array([   2.8, -499.8])
     """
 
-    alpha = Option(fraction)
-    eps = Option(number)
-    weight_decay = Option(number)
-    momentum = Option(fraction, remembered=True)
-    centered = Option(flag, remembered=True)
+    alpha = Option(as_fraction)
+    eps = Option(as_number)
+    weight_decay = Option(as_number)
+    momentum = Option(as_fraction, remembered=True)
+    centered = Option(as_flag, remembered=True)
 
     def __init__(
         self,

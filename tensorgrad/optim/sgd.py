@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from ..checks import as_flag, as_fraction, as_number
 from ..tensor import Tensor
 from .averages import settled
 from .flat import State
-from .groups import Option, Options, flag, fraction, number
+from .groups import Option, Options
 from .optimizer import Optimizer
 
 
@@ -44,10 +45,8 @@ class SGD(Optimizer):
 
     Raises
     ------
-    TypeError
-        If `params` are no leaves of floats, or a number is none.
-    ValueError
-        If there are no parameters, one comes twice, or a number is out of range.
+    TypeError, ValueError
+        As `Optimizer` does.
 
     References
     ----------
@@ -65,9 +64,9 @@ class SGD(Optimizer):
     2.4
     """
 
-    momentum = Option(fraction, remembered=True)
-    nesterov = Option(flag)
-    weight_decay = Option(number)
+    momentum = Option(as_fraction, remembered=True)
+    nesterov = Option(as_flag)
+    weight_decay = Option(as_number)
 
     def __init__(
         self,

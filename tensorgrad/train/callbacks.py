@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ..data._checks import as_count, as_scale
+from ..checks import as_count, as_number, one_of
 from ..nn.module import Module
 from .run import Event, Run
 
@@ -42,8 +42,7 @@ class Best:
     """
 
     def __init__(self, monitor: str | None, mode: Mode | None = None, min_delta: float = 0) -> None:
-        if mode not in ("min", "max", None):
-            raise ValueError(f"mode is {mode!r}; expected 'min' or 'max'")
+        one_of("mode", mode, "min", "max", None)
         if monitor is not None and mode is None:
             if not monitor.endswith(("loss", "accuracy")):
                 raise ValueError(
@@ -54,7 +53,7 @@ class Best:
         self.monitor = monitor
         self.value, self.epoch = math.nan, 0
         self._sign = -1.0 if mode == "max" else 1.0
-        self._min_delta = as_scale("min_delta", min_delta)
+        self._min_delta = as_number("min_delta", min_delta)
 
     def begin(self, run: Run) -> None:
         """Forget another training, unless this one goes on from a checkpoint.
@@ -147,7 +146,7 @@ class EarlyStopping:
         mode: Mode | None = None,
     ) -> None:
         self.best = Best(monitor, mode, min_delta)
-        self.patience = as_count("patience", patience, 1)
+        self.patience = as_count("patience", patience)
         self.restore_best = restore_best
         self._weights: dict[str, Any] = {}
 
@@ -221,7 +220,7 @@ class ModelCheckpoint:
     ) -> None:
         self.folder = Path(folder)
         self.best = Best(monitor, mode)
-        self.every = None if every is None else as_count("every", every, 1)
+        self.every = None if every is None else as_count("every", every)
 
     def __call__(self, event: Event, run: Run) -> None:
         """Save what there is to save."""

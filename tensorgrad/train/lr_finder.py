@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 
 from .._typing import Array, SeedLike
-from ..data._checks import as_count
+from ..checks import as_count, as_fraction, as_number
 from ..optim.optimizer import Optimizer
 from ..quiet import quiet
 from ..random import as_generator
@@ -130,10 +130,8 @@ def find_lr(
     True
     """
     ramp = _ramp(start, end, as_count("steps", steps, 2))
-    if not 0 <= smooth < 1:
-        raise ValueError(f"smooth is {smooth}; expected a number from 0, no smoothing, to below 1")
-    if not diverge > 1:
-        raise ValueError(f"diverge is {diverge}; expected a number above 1")
+    smooth = as_fraction("smooth", smooth)
+    diverge = as_number("diverge", diverge, above=1, most=math.inf)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"optimizer is {optimizer!r}; expected an object such as optim.Adam(model.parameters())"

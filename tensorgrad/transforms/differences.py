@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import as_number
 from ..op import Rule, op
 from ..tensor import Tensor
 from .run import checked_function, named, title
@@ -68,8 +69,7 @@ def finite_differences(
     True
     """
     checked_function(f, "finite_differences")
-    if step is not None and not step > 0:
-        raise ValueError(f"step is {step!r}; expected a positive number")
+    step = None if step is None else as_number("step", step, above=0)
     black_box = _BlackBox(f, step, name or f"{title(f)} (finite differences)")
 
     def call(*args: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..checks import one_of
 from ..graph import Leaf, Node, topological_order
 from ..recording import NUMBERS
 from ..tensor import Tensor, handle_of, inputs_of
@@ -111,8 +112,7 @@ def draw_dot(root: Tensor, format: str = "svg", rankdir: str = "LR", max_nodes: 
     <BLANKLINE>
     """
     _checked(root)
-    if rankdir not in _DIRECTIONS:
-        raise ValueError(f"rankdir is {rankdir!r}; expected one of {', '.join(_DIRECTIONS)}")
+    one_of("rankdir", rankdir, *_DIRECTIONS)
     _check_size(root, max_nodes)
     dot = drawing_class()(format=format, graph_attr={"rankdir": rankdir})
     tensors = _inputs_first(root)

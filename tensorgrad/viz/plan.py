@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ..checks import one_of
 from ..compiler.report import PlanTable, Row
 from .graph import _DIRECTIONS, _escaped
 from .render import drawing_class
@@ -59,8 +60,7 @@ def draw_plan(
     """
     if not isinstance(plan, PlanTable):
         raise TypeError(f"expected the plan of a compiled function, not {type(plan).__name__}")
-    if rankdir not in _DIRECTIONS:
-        raise ValueError(f"rankdir is {rankdir!r}; expected one of {', '.join(_DIRECTIONS)}")
+    one_of("rankdir", rankdir, *_DIRECTIONS)
     drawn = [row for row in plan if row.runs != "once"]
     if len(drawn) > max_nodes:
         raise ValueError(

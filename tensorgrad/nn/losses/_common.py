@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..._typing import Array, ArrayLike
+from ...checks import one_of
 from ...handle import to_array
 from ...tensor import Tensor, as_tensor
 from ..module import Module
@@ -20,31 +21,7 @@ _REDUCTIONS = ("mean", "sum", "none")
 
 def check_reduction(reduction: str, *others: str) -> None:
     """Raise unless this is a reduction, or one of the others that the loss has."""
-    known = isinstance(reduction, str) and (reduction in _REDUCTIONS or reduction in others)
-    if not known:
-        *names, last = (*_REDUCTIONS, *others)
-        raise ValueError(
-            f"reduction is {reduction!r}; expected {', '.join(map(repr, names))} or {last!r}"
-        )
-
-
-def check_number(name: str, value: float, least: float, most: float = math.inf) -> float:
-    """Return a number in these bounds, the lower one itself included."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}; expected a number") from None
-    if not least <= number < most:
-        bound = f"below {most:g}" if most < math.inf else "finite"
-        raise ValueError(f"{name} is {number:g}; expected a number from {least:g} on, {bound}")
-    return number
-
-
-def check_positive(name: str, value: float) -> float:
-    """Return a finite number above 0."""
-    if not check_number(name, value, 0):
-        raise ValueError(f"{name} is 0; expected a number above 0")
-    return float(value)
+    one_of("reduction", reduction, *_REDUCTIONS, *others)
 
 
 def floats(loss: str, name: str, value: ArrayLike) -> Tensor:
@@ -82,6 +59,11 @@ def check_values(loss: str, name: str, values: Any, good: Any, expected: str) ->
         raise ValueError(f"{loss}: {name}{position} is {value}; expected {expected}")
 
 
+def check_weights(loss: str, name: str, values: Any) -> None:
+    """Raise a ValueError that names the first bad weight."""
+    check_values(loss, name, values, (values >= 0) & (values < math.inf), "a finite number >= 0")
+
+
 def first(bad: Any, values: Any) -> tuple[str, Any]:
     """Return the first bad place, as text, and what stands there."""
     place = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -103,8 +85,7 @@ def factor(loss: str, name: str, value: ArrayLike, output: Tensor) -> Tensor:
             f"{loss}: {name} has shape {weight.shape}, which does not repeat along the output's "
             f"{output.shape}: give one number for each of its elements, or for each of its columns"
         )
-    good = (weight.data >= 0) & (weight.data < math.inf)
-    check_values(loss, name, weight.data, good, "a finite number, not negative")
+    check_weights(loss, name, weight.data)
     return weight if weight.dtype == output.dtype else weight.astype(output.dtype)
 
 

@@ -6,13 +6,13 @@ and ends with `reduced`; beside it stands its module.
 
 from __future__ import annotations
 
-import math
 import operator
 from typing import Any
 
 import numpy as np
 
 from ..._typing import ArrayLike
+from ...checks import as_fraction
 from ...handle import to_array
 from ...numpy_api import exp, log, log_softmax, where
 from ...numpy_api.indexing import take_along_axis
@@ -22,9 +22,9 @@ from ._common import (
     Loss,
     aligned,
     check_mean,
-    check_number,
     check_reduction,
     check_values,
+    check_weights,
     constant,
     first,
     floats,
@@ -97,7 +97,7 @@ def cross_entropy(
         _check_labels("cross_entropy", "logits", logits, given)
         check_mean(reduction, given.size, "cross_entropy")
         return apply(fused.softmax_cross_entropy, logits, given, reduction=reduction)
-    e = check_number("label_smoothing", label_smoothing, 0, 1)
+    e = as_fraction("label_smoothing", label_smoothing)
     if not probabilities:
         return _of_labels(logits, given, reduction, weight, ignore_index, e)
     if ignore_index is not None:
@@ -173,7 +173,7 @@ class CrossEntropyLoss(Loss):
         super().__init__(reduction)
         self.weight = constant("weight", weight)
         self.ignore_index = ignore_index
-        self.label_smoothing = check_number("label_smoothing", label_smoothing, 0, 1)
+        self.label_smoothing = as_fraction("label_smoothing", label_smoothing)
 
     def forward(self, logits: ArrayLike, target: ArrayLike) -> Tensor:
         """Apply `cross_entropy`."""
@@ -339,9 +339,7 @@ def _class_weights(loss: str, weight: ArrayLike | None, scores: Tensor) -> Any:
             f"{loss}: weight has shape {weights.shape} and there are {shape[0]} classes; expected "
             f"{shape}, one number per class"
         )
-    values = weights.data if isinstance(weights, Tensor) else weights
-    good = (values >= 0) & (values < math.inf)
-    check_values(loss, "weight", values, good, "a finite number, not negative")
+    check_weights(loss, "weight", weights.data if isinstance(weights, Tensor) else weights)
     # A product, since a recorded step cannot pick by labels from a list that is given anew.
     return ones * weights.astype(scores.dtype)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..._typing import ArrayLike
+from ...checks import as_number
 from ...numpy_api import maximum, minimum, relu
 from ...numpy_api.norms import norm
 from ...tensor import Tensor
 from ..module import Module
-from ._common import Loss, aligned, check_number, check_positive, check_reduction, reduced
+from ._common import Loss, aligned, check_reduction, reduced
 
 
 def cosine_similarity(x1: ArrayLike, x2: ArrayLike, axis: int = -1, *, eps: float = 1e-8) -> Tensor:
@@ -49,7 +50,7 @@ def cosine_similarity(x1: ArrayLike, x2: ArrayLike, axis: int = -1, *, eps: floa
     >>> cosine_similarity([[1.0, 0.0], [1.0, 1.0]], [[0.0, 2.0], [3.0, 3.0]]).round(6).tolist()
     [0.0, 1.0]
     """
-    eps = check_positive("eps", eps)
+    eps = as_number("eps", eps, above=0)
     x1, x2 = aligned("cosine_similarity", "x1", x1, x2, "x2")
     axis = np.lib.array_utils.normalize_axis_index(axis, x1.ndim)
     # Each by its own length: the product of two lengths underflows sooner.
@@ -79,7 +80,7 @@ class CosineSimilarity(Module):
 
     def __init__(self, axis: int = -1, *, eps: float = 1e-8) -> None:
         self.axis = axis
-        self.eps = check_positive("eps", eps)
+        self.eps = as_number("eps", eps, above=0)
 
     def forward(self, x1: ArrayLike, x2: ArrayLike) -> Tensor:
         """Apply `cosine_similarity`."""
@@ -144,8 +145,8 @@ def triplet_margin_loss(
     """
     name = "triplet_margin_loss"
     check_reduction(reduction)
-    margin, p = check_positive("margin", margin), check_positive("p", p)
-    eps = check_number("eps", eps, 0)
+    margin, p = as_number("margin", margin, above=0), as_number("p", p, above=0)
+    eps = as_number("eps", eps)
     given, positive = aligned(name, "anchor", anchor, positive, "positive")
     _, negative = aligned(name, "anchor", given, negative, "negative")
     if not given.ndim:
@@ -187,9 +188,9 @@ class TripletMarginLoss(Loss):
         swap: bool = False,
     ) -> None:
         super().__init__(reduction)
-        self.margin = check_positive("margin", margin)
-        self.p = check_positive("p", p)
-        self.eps = check_number("eps", eps, 0)
+        self.margin = as_number("margin", margin, above=0)
+        self.p = as_number("p", p, above=0)
+        self.eps = as_number("eps", eps)
         self.swap = swap
 
     def forward(self, anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike) -> Tensor:

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ..._typing import ArrayLike
+from ...checks import as_number
 from ...numpy_api import abs as absolute
 from ...numpy_api import clip, log, square
 from ...ops import fused
@@ -19,8 +20,6 @@ from ._common import (
     Loss,
     aligned,
     check_mean,
-    check_number,
-    check_positive,
     check_reduction,
     check_values,
     reduced,
@@ -159,7 +158,7 @@ def huber_loss(
     [0.125, 2.5]
     """
     check_reduction(reduction)
-    delta = check_positive("delta", delta)
+    delta = as_number("delta", delta, above=0)
     prediction, target = aligned("huber_loss", "prediction", prediction, target)
     return reduced(_huber(prediction - target, delta), reduction, "huber_loss")
 
@@ -191,7 +190,7 @@ class HuberLoss(Loss):
 
     def __init__(self, reduction: str = "mean", *, delta: float = 1.0) -> None:
         super().__init__(reduction)
-        self.delta = check_positive("delta", delta)
+        self.delta = as_number("delta", delta, above=0)
 
     def forward(self, prediction: ArrayLike, target: ArrayLike) -> Tensor:
         """Apply `huber_loss`."""
@@ -228,7 +227,7 @@ def smooth_l1_loss(
     [0.0625, 2.0]
     """
     check_reduction(reduction)
-    beta = check_number("beta", beta, 0)
+    beta = as_number("beta", beta)
     prediction, target = aligned("smooth_l1_loss", "prediction", prediction, target)
     difference = prediction - target
     losses = _huber(difference, beta) / beta if beta else absolute(difference)
@@ -253,7 +252,7 @@ class SmoothL1Loss(Loss):
 
     def __init__(self, reduction: str = "mean", *, beta: float = 1.0) -> None:
         super().__init__(reduction)
-        self.beta = check_number("beta", beta, 0)
+        self.beta = as_number("beta", beta)
 
     def forward(self, prediction: ArrayLike, target: ArrayLike) -> Tensor:
         """Apply `smooth_l1_loss`."""
@@ -310,7 +309,7 @@ def gaussian_nll_loss(
     """
     name = "gaussian_nll_loss"
     check_reduction(reduction)
-    eps = check_positive("eps", eps)
+    eps = as_number("eps", eps, above=0)
     means, target = aligned(name, "prediction", prediction, target)
     _, var = aligned(name, "prediction", means, var, "var")
     check_values(name, "var", var.data, ~(var.data < 0), "a variance, not negative: use softplus")
@@ -340,7 +339,7 @@ class GaussianNLLLoss(Loss):
     def __init__(self, reduction: str = "mean", *, full: bool = False, eps: float = 1e-6) -> None:
         super().__init__(reduction)
         self.full = full
-        self.eps = check_positive("eps", eps)
+        self.eps = as_number("eps", eps, above=0)
 
     def forward(self, prediction: ArrayLike, target: ArrayLike, var: ArrayLike) -> Tensor:
         """Apply `gaussian_nll_loss`."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..._typing import Array, ArrayLike
-from ...data._checks import as_count
+from ...checks import as_count
 from .measuring import Metric, Pooled, as_array
 
 
@@ -85,7 +85,7 @@ def top_k_accuracy(prediction: ArrayLike, target: ArrayLike, *, k: int = 5) -> f
         )
     _check_samples(labels)
     classes = scores.shape[-1]
-    if as_count("k", k, 1) > classes:
+    if as_count("k", k) > classes:
         raise ValueError(f"k is {k} and there are {classes} classes")
     places = _class_numbers(labels, classes)[..., None]
     own = np.take_along_axis(scores, places, -1)
