@@ -46,10 +46,13 @@ def as_number(
     most
         In place of `below`: itself included, infinity as well.
     """
+    found: float | None
     try:
-        found = float(value)
+        found = None if isinstance(value, (str, bytes)) else float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}; expected a number") from None
+        found = None
+    if found is None:
+        raise TypeError(f"{name} is {value!r}; expected a number")
     large = found >= 0 if above is None else found > above
     small = found < below if most is None else found <= most
     if not (large and small):
