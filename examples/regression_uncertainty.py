@@ -84,7 +84,7 @@ def draw(path, data, model):
     axes.plot(*data, ".", color="black", markersize=3, alpha=0.5, label="data")
     axes.plot(x, mean, color="#0072B2", linewidth=2, label="predicted mean")
     true_mean, true_deviation = truth(x)
-    for sign, label in [(-2, "truth"), (0, None), (2, None)]:
+    for sign, label in [(-2, "true mean and band"), (0, None), (2, None)]:
         curve = true_mean + sign * true_deviation
         axes.plot(x, curve, color="#D55E00", linestyle="--", linewidth=1.2, label=label)
     axes.legend(loc="upper left")

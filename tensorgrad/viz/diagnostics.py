@@ -56,7 +56,7 @@ def plot_diagnostics(history: Any, *, path: str | os.PathLike[str] | None = None
     figure = Figure(figsize=(9.6, 6.8), layout="constrained")
     for place, (title, draw) in enumerate(_PANELS, start=1):
         axes = figure.add_subplot(2, 2, place, title=title, xlabel="step")
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
         axes.grid(alpha=0.3)
         draw(axes, history)
         if not axes.lines:
@@ -146,3 +146,14 @@ def _log_axis(axes: Axes) -> None:
         middle = np.sqrt(shown.min() * shown.max())
         low, high = min(shown.min() / 1.5, middle / 3.3), max(shown.max() * 1.5, middle * 3.3)
         axes.set_ylim(low, high)
+        if high < 100 * low:
+            _plain_ticks(axes)
+
+
+def _plain_ticks(axes: Axes) -> None:
+    """Write 0.2, 0.5, 1, 2 where a logarithmic axis is short: powers of ten would be too few."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))

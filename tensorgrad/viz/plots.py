@@ -102,7 +102,7 @@ def plot_history(
         axes = figure.add_subplot(rows, columns, place)
         axes.set_ylabel(_wrapped(name), parse_math=False)
         axes.set_xlabel(_x_label(ends, len(steps)))
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
         axes.grid(alpha=0.3)
         if name == "loss" and len(steps):
             _draw_steps(axes, _step_places(ends, len(steps)), steps, smooth)
