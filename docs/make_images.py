@@ -127,7 +127,7 @@ def schedules(folder: Path) -> None:
 
 
 def learning_rates(folder: Path) -> None:
-    """Draw the sweep of docs/losses.md."""
+    """Draw the sweep of docs/training.md."""
     tg.manual_seed(0)
     data = tg.data.digits()
     model = tg.nn.MLP(784, [32, 10], activation="relu", output_activation=None)
