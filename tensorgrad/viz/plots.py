@@ -339,7 +339,11 @@ def _frame(axes: Axes, left: float) -> None:
     right = max(float(np.asarray(line.get_xdata(), dtype=float).max()) for line in axes.lines)
     pad = 0.03 * (right - left) or 0.5
     axes.set_xlim(left - pad, right + pad)
-    axes.legend(framealpha=0.8)
+    # Above the panel: inside, it would cover one curve or another.
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False,
+        fontsize="small", columnspacing=1.2, handlelength=1.6, borderaxespad=0.2,
+    )  # fmt: skip
 
 
 def _has_positive(losses: Sequence[float]) -> bool:
