@@ -96,8 +96,9 @@ def main():
     figure = history.plot(log_y=True)
     axes = figure.axes[0]
     place = seam * history.epochs / len(history.steps)
-    axes.axvline(place, color="black", linestyle=":", label="died, and resumed")
-    axes.legend()
+    axes.axvline(place, color="black", linestyle=":")
+    where = axes.get_xaxis_transform()
+    axes.text(place, 0.98, " died, and resumed", va="top", transform=where)
     figure.savefig(args.out / "history.png", dpi=150)
     print(f"the curves are in {args.out}")
 

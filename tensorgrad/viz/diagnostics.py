@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .plots import check_path, finish
+from .plots import check_path, finish, plain_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ def plot_diagnostics(history: Any, *, path: str | os.PathLike[str] | None = None
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(9.6, 6.8), layout="constrained")
+    figure = Figure(figsize=(12.0, 6.8), layout="constrained")
     for place, (title, draw) in enumerate(_PANELS, start=1):
         axes = figure.add_subplot(2, 2, place, title=title, xlabel="step")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
@@ -127,7 +127,11 @@ def _draw_lines(axes: Axes, steps: Any, curves: dict[str, Any]) -> None:
         label = name if np.nanmax(curve) > 0 or not name else f"{name} (always 0)"
         axes.plot(steps, curve, style, marker=marker, markersize=3, color=colour, label=label)
     if any(curves) and len(curves) <= _MAX_LEGEND:
-        axes.legend(fontsize="small", framealpha=0.8, ncols=1 + (len(curves) > 6))
+        # Beside the panel: inside, it would cover curves.
+        axes.legend(
+            loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False,
+            fontsize="small", ncols=1 + (len(curves) > 14),
+        )  # fmt: skip
 
 
 def _shades(count: int) -> list[Any]:
@@ -146,14 +150,4 @@ def _log_axis(axes: Axes) -> None:
         middle = np.sqrt(shown.min() * shown.max())
         low, high = min(shown.min() / 1.5, middle / 3.3), max(shown.max() * 1.5, middle * 3.3)
         axes.set_ylim(low, high)
-        if high < 100 * low:
-            _plain_ticks(axes)
-
-
-def _plain_ticks(axes: Axes) -> None:
-    """Write 0.2, 0.5, 1, 2 where a logarithmic axis is short: powers of ten would be too few."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+        plain_ticks(axes)

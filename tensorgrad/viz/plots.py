@@ -112,6 +112,7 @@ def plot_history(
         _frame(axes, 0.0 if len(steps) else 1.0)
     if log_y:
         figure.axes[0].set_yscale("log", nonpositive="mask")
+        plain_ticks(figure.axes[0])
     return finish(figure, path)
 
 
@@ -209,6 +210,17 @@ def finish(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
     # A notebook knows how to show a bare Figure only after pyplot was imported; this it asks for.
     vars(figure)["_repr_png_"] = partial(_png, figure)
     return figure
+
+
+def plain_ticks(axes: Axes) -> None:
+    """Write 0.2, 0.5, 1, 2 on a logarithmic axis of under two decades, where powers are too few."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    low, high = axes.get_ylim()
+    if high < 100 * low:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
 
 
 def _png(figure: Figure) -> bytes:
