@@ -13,7 +13,7 @@ kept it in `history.diagnostics`:
    others (2015) say, `nn.init.kaiming_normal_`, which keeps its size.
 3. Now it learns.
 
-Takes about 10 s; prints what was found, and saves the three pictures into out/diagnostics.
+Takes about 5 s; prints what was found, and saves the three pictures into out/diagnostics.
 """
 
 import argparse

@@ -6,7 +6,7 @@ measured: Nix and Weigend, "Estimating the mean and variance of the target proba
 
     python examples/regression_uncertainty.py
 
-Takes about 15 s; prints how much of new data lies in the predicted bands, and saves a picture of
+Takes about 4 s; prints how much of new data lies in the predicted bands, and saves a picture of
 them into out/regression_uncertainty.
 """
 
