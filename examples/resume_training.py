@@ -8,7 +8,7 @@ checkpoint.  The weights, and every loss on the way, are those of the training w
 besides the weights a checkpoint holds the optimiser, the schedule, the position in the data, the
 history, and all generators, those of the dropouts included.
 
-Takes about 10 s; prints whether all is the same, and saves the curves into out/resume_training.
+Takes about 6 s; prints whether all is the same, and saves the curves into out/resume_training.
 """
 
 import argparse

@@ -86,7 +86,11 @@ def _draw_update_ratios(axes: Axes, history: Any) -> None:
     if axes.lines:
         axes.axhline(_USUAL_RATIO, color="black", linestyle=":", linewidth=1.2)
         place = (0.99, _USUAL_RATIO)
-        axes.annotate("usual", place, xycoords=axes.get_yaxis_transform(), ha="right", va="bottom")
+        axes.annotate(
+            "usual", place, xytext=(0, 3), textcoords="offset points",
+            xycoords=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize="small",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        )  # fmt: skip
     _log_axis(axes)
 
 
