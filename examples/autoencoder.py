@@ -4,7 +4,7 @@
 
 An encoder of two convolutions turns the 784 pixels of a digit into 16 numbers, and a decoder turns
 these back into a picture.  What the numbers mean is learned: Hinton and Salakhutdinov, "Reducing
-the dimensionality of data with neural networks" (2006).  Takes about a minute; saves digits and
+the dimensionality of data with neural networks" (2006).  Takes about 25 s; saves digits and
 what became of them, digits between two others, and the loss into out/autoencoder.
 """
 
