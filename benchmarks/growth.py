@@ -104,11 +104,16 @@ def draw(curves: Sequence[Curve], path: Path) -> None:
     """Plot the curves, one panel each, on logarithmic axes."""
     from matplotlib.figure import Figure
 
+    from tensorgrad.viz.plots import COLOURS
+
     figure = Figure(figsize=(4.5 * len(curves), 3.6), layout="constrained")
     panels: Any = figure.subplots(1, len(curves), squeeze=False)[0]
     for panel, curve in zip(panels, curves, strict=True):
-        for (key, costs), style in zip(curve.costs.items(), ("-o", "--s", ":^"), strict=False):
-            panel.loglog(curve.sizes, costs, style, markersize=4, label=PEERS[key].title)
+        lines = zip(curve.costs.items(), ("-o", "--s", ":^"), COLOURS, strict=False)
+        for (key, costs), style, colour in lines:
+            panel.loglog(
+                curve.sizes, costs, style, color=colour, markersize=4, label=PEERS[key].title
+            )
         panel.set_xlabel(curve.size)
         panel.set_ylabel(f"ns per {curve.unit} and step")
         panel.grid(True, alpha=0.3)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
+from tensorgrad.viz.plots import COLOURS
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -113,8 +114,11 @@ def schedules(folder: Path) -> None:
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     axes: Any = figure.subplots(1, len(panels), sharey=True)
     for axis, panel in zip(axes, panels, strict=True):
-        for (name, schedule), style in zip(panel.items(), ("-", "--", ":"), strict=False):
-            axis.plot([schedule.lr_at(t)[0] for t in range(101)], style, label=name)
+        lines = zip(panel.items(), ("-", "--", ":"), COLOURS, strict=False)
+        for (name, schedule), style, colour in lines:
+            rates = [schedule.lr_at(t)[0] for t in range(101)]
+            drawn = "steps-post" if "StepLR" in name else "default"
+            axis.plot(rates, style, color=colour, drawstyle=drawn, label=name)
         axis.set_xlabel("step")
         axis.grid(True, alpha=0.3)
         axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=9)
@@ -123,7 +127,7 @@ def schedules(folder: Path) -> None:
 
 
 def learning_rates(folder: Path) -> None:
-    """Draw the sweep of docs/losses.md."""
+    """Draw the sweep of docs/training.md."""
     tg.manual_seed(0)
     data = tg.data.digits()
     model = tg.nn.MLP(784, [32, 10], activation="relu", output_activation=None)

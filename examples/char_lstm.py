@@ -3,8 +3,9 @@
     python examples/char_lstm.py                  "Hamlet", which comes with tensorgrad
     python examples/char_lstm.py FILE             a text file of yours (UTF-8)
 
-An LSTM reads windows of 64 letters and guesses, at each place, the letter that comes next.  After
-about a minute it knows who speaks in the play, how lines and words are spelt, and no sense.
+An LSTM reads windows of 64 letters and guesses, at each place, the letter that comes next.  In
+less than a minute it learns who speaks in the play, and how lines and words are spelt, but not what
+they mean.  Prints what the network writes, and saves the curves into out/char_lstm.
 """
 
 import argparse
@@ -102,7 +103,8 @@ def main():
     written = write(model, codes[split : split + WINDOW], 100 if args.quick else 600, rng)
     print("--- and now the network writes ---")
     print("".join(letters[written[WINDOW:]]))
-    print(f"--- the curves are in {args.out} ---")
+    print("---")
+    print(f"the curves are in {args.out}")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
     python examples/lenet_fashion.py DIR      60,000 clothes, Fashion-MNIST's four IDX files in DIR
     python examples/lenet_fashion.py          8,000 digits that come with tensorgrad
 
-On 2,000 digits that it has never seen it reaches 98.3 %, in 36 s on two cores; a network of linear
+On 2,000 digits that it has never seen it reaches 98 %, in about 20 s; a network of linear
 layers reaches 97 %.  The network is that of LeCun, Bottou, Bengio and Haffner,
-"Gradient-based learning applied to document recognition" (1998), with relu and max pooling.
+"Gradient-based learning applied to document recognition" (1998), with relu and max pooling.  Saves
+the curves and some images that were taken for something else into out/lenet_fashion.
 """
 
 import argparse
@@ -73,7 +74,7 @@ def draw_mistakes(images, labels, found, names, path):
         axes.axis("off")
     for axes, i in zip(figure.axes, wrong, strict=False):
         axes.imshow(images[i, 0], cmap="gray_r")
-        axes.set_title(f"{names[labels[i]]},\nnot {names[found[i]]}", fontsize=8)
+        axes.set_title(f"{names[labels[i]]} taken\nfor {names[found[i]]}", fontsize=8)
     figure.savefig(path, dpi=120)
 
 
@@ -81,7 +82,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", help="of IDX files; without it the shipped digits")
     parser.add_argument("--epochs", type=int, help="6 for clothes, 20 for digits if not given")
-    parser.add_argument("--out", type=Path, default=Path("out/lenet"), help="for the pictures")
+    parser.add_argument("--out", type=Path, default=Path("out/lenet_fashion"), help="for results")
     parser.add_argument("--quick", action="store_true", help="640 images, 1 epoch")
     args = parser.parse_args()
 

@@ -4,8 +4,9 @@
     python examples/mnist_mlp.py --fashion DIR      60,000 clothes, from the IDX files in DIR
 
 A network of one hidden layer (784-256-10, relu) reaches about 97 % on 2,000 digits that it has
-never seen, in a few seconds, and 88 % on 10,000 clothes in half a minute.  Run again on the same
-machine it gives the same weights, to the bit.
+never seen, in 5 s, and 88 % on 10,000 clothes in half a minute.  Run again on the same machine it
+gives the same weights, to the bit.  Saves the curves, the same as a table, and the graph of the
+network into out/mnist_mlp.
 """
 
 import argparse

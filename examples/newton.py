@@ -1,6 +1,9 @@
-"""Newton's method on Rosenbrock's valley: the gradient and the Hessian of five lines of NumPy.
+"""Newton's method on Rosenbrock's valley: the gradient and the Hessian of one line of NumPy.
 
-Run `python examples/newton.py`.
+    python examples/newton.py
+
+Starts far away, where the valley bends and plain Newton steps would go astray, and ends with the
+number of right digits doubling in each step.  Takes a second; prints the steps, saves nothing.
 """
 
 import argparse

@@ -1,7 +1,10 @@
 """Solve a differential equation with a network: u'' = -u, u(0) = 0, u'(0) = 1.
 
+    python examples/physics_residual.py
+
 The loss is the residual of the equation at some points, so that the gradient by the weights goes
-through the second derivative by the input.  Run `python examples/physics_residual.py`.
+through the second derivative by the input.  Takes 3 s; prints how far the network is from the
+solution, sin(t), and saves nothing.
 """
 
 import argparse
@@ -14,7 +17,7 @@ from tensorgrad import nn, optim
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2000, help="10 or more")
     parser.add_argument("--quick", action="store_true", help="300 steps")
     args = parser.parse_args()
 
@@ -28,14 +31,17 @@ def main():
     t = np.linspace(0.0, np.pi, 40)
     optimizer = optim.Adam(network.parameters(), lr=0.01)
     steps = 300 if args.quick else args.steps
+    # Small steps at the end, so that the loss comes to rest.
+    schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps + 1):
         loss = np.mean((acceleration(t) + u(t)) ** 2)
-        if step % 100 == 0:
+        if step % (steps // 10) == 0:
             error = np.max(np.abs(u(t).data - np.sin(t)))
             print(f"step {step:4}  residual {loss.item():.2e}  distance from sin(t) {error:.2e}")
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        schedule.step()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ epoch, as if somebody had pulled the plug; and in a new process, which goes on f
 checkpoint.  The weights, and every loss on the way, are those of the training without a break:
 besides the weights a checkpoint holds the optimiser, the schedule, the position in the data, the
 history, and all generators, those of the dropouts included.
+
+Takes about 6 s; prints whether all is the same, and saves the curves into out/resume_training.
 """
 
 import argparse
@@ -96,8 +98,9 @@ def main():
     figure = history.plot(log_y=True)
     axes = figure.axes[0]
     place = seam * history.epochs / len(history.steps)
-    axes.axvline(place, color="black", linestyle=":", label="died, and resumed")
-    axes.legend()
+    axes.axvline(place, color="black", linestyle=":")
+    where = axes.get_xaxis_transform()
+    axes.text(place, 0.98, " died, and resumed", va="top", transform=where)
     figure.savefig(args.out / "history.png", dpi=150)
     print(f"the curves are in {args.out}")
 

@@ -1,9 +1,10 @@
 """The same network twice, as single numbers and as arrays: the same losses, at another speed.
 
-    python examples/scalar_vs_tensor.py [--quick]
+    python examples/scalar_vs_tensor.py
 
 Both start from the same weights, in float64.  First 100 steps on four samples, where the losses
 have to agree to 1e-12; then the time of a step (forward, backward, update) at three batch sizes.
+Takes 2 s; prints the losses and the times, saves nothing.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """From one neuron to a trained network, one Value for every number.
 
-    python examples/seed_notebook.py [--quick] [--out DIR]
+    python examples/seed_notebook.py
 
-Prints what it computes and saves two pictures into DIR: the graph of a neuron, and the graph of
-the loss of a whole network.  The same as a notebook: examples/seed_notebook.ipynb.
+Takes a second; prints what it computes, and saves two pictures into out/seed_notebook: the graph
+of a neuron, and the graph of the loss of a whole network.  The same as a notebook:
+examples/seed_notebook.ipynb.
 """
 
 from __future__ import annotations

@@ -89,6 +89,17 @@ def links(text: str) -> list[str]:
     return [link for link in found if not re.match(r"[a-z]+:|#", link)]
 
 
+def sections(text: str) -> list[str]:
+    """Return the links of a page that lead to a section, of this page or of another."""
+    return re.findall(r"\]\((?![a-z]+:)([^)\s#]*#[^)\s]+)\)", FENCE.sub("", text))
+
+
+def anchors(text: str) -> set[str]:
+    """Return the names that a page's headings have in links: lower case, hyphens for spaces."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_code_of_a_page_runs(
     page: Path,
@@ -106,6 +117,17 @@ def test_the_code_of_a_page_runs(
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     targets = [(page.parent / link.split("#")[0], link) for link in links(page.read_text("utf-8"))]
     assert [link for path, link in targets if not path.exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_sections_that_a_page_links_to_are_there(page: Path) -> None:
+    missing = []
+    for link in sections(page.read_text("utf-8")):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if anchor not in anchors(target.read_text("utf-8")):
+            missing.append(link)
+    assert missing == []
 
 
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.name)
@@ -152,6 +174,12 @@ def test_a_block_that_is_not_run_is_compiled_and_has_a_reason() -> None:
 def test_warnings_of_a_page_are_errors() -> None:
     with pytest.raises(UserWarning):
         run_page(page_of(("python", "import warnings; warnings.warn('w', stacklevel=1)")), "p")
+
+
+def test_sections_have_the_names_that_links_use() -> None:
+    text = "# One `two`: three?\n\n## A-b\n\n```sh\n# no heading\n```\n"
+    assert anchors(text) == {"one-two-three", "a-b"}
+    assert sections("[a](b.md#c) [d](#e) [f](g.md) [h](https://i.org/#j)") == ["b.md#c", "#e"]
 
 
 def test_links_are_found() -> None:

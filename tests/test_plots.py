@@ -68,6 +68,25 @@ def test_a_panel_per_metric_with_its_validation():
     assert lines(figure.axes[2]) == {"validation": ([1, 2, 3], [3, 4, 5])}
 
 
+def test_a_legend_covers_no_curve():
+    figure = drawn(run(accuracy=[0.1, 0.2, 0.3], val_accuracy=[0.3, 0.3, 0.3]).plot())
+    for axes in figure.axes:
+        assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"), [([0.2, 4.0], ["0.2", "0.5", "1", "2"]), ([1e-4, 4.0], None)]
+)
+def test_a_short_logarithmic_axis_has_plain_numbers(losses, expected):
+    (axes,) = drawn(plot_history({"loss": losses}, log_y=True)).axes
+    low, high = axes.get_ylim()
+    labels = [t.get_text() for t in axes.get_yticklabels() if low <= t.get_position()[1] <= high]
+    if expected is None:
+        assert all(label.startswith("$") for label in labels)  # powers of ten
+    else:
+        assert labels == expected
+
+
 def test_one_epoch_of_one_step():
     figure = drawn(run(1, 1, accuracy=[0.5]).plot())
     assert lines(figure.axes[0]) == {"training": ([1], [1])}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .plots import check_path, finish
+from .plots import check_path, finish, plain_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,10 +53,10 @@ def plot_diagnostics(history: Any, *, path: str | os.PathLike[str] | None = None
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(9.6, 6.8), layout="constrained")
+    figure = Figure(figsize=(12.0, 6.8), layout="constrained")
     for place, (title, draw) in enumerate(_PANELS, start=1):
         axes = figure.add_subplot(2, 2, place, title=title, xlabel="step")
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
         axes.grid(alpha=0.3)
         draw(axes, history)
         if not axes.lines:
@@ -86,7 +86,11 @@ def _draw_update_ratios(axes: Axes, history: Any) -> None:
     if axes.lines:
         axes.axhline(_USUAL_RATIO, color="black", linestyle=":", linewidth=1.2)
         place = (0.99, _USUAL_RATIO)
-        axes.annotate("usual", place, xycoords=axes.get_yaxis_transform(), ha="right", va="bottom")
+        axes.annotate(
+            "usual", place, xytext=(0, 3), textcoords="offset points",
+            xycoords=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize="small",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        )  # fmt: skip
     _log_axis(axes)
 
 
@@ -127,7 +131,11 @@ def _draw_lines(axes: Axes, steps: Any, curves: dict[str, Any]) -> None:
         label = name if np.nanmax(curve) > 0 or not name else f"{name} (always 0)"
         axes.plot(steps, curve, style, marker=marker, markersize=3, color=colour, label=label)
     if any(curves) and len(curves) <= _MAX_LEGEND:
-        axes.legend(fontsize="small", framealpha=0.8, ncols=1 + (len(curves) > 6))
+        # Beside the panel: inside, it would cover curves.
+        axes.legend(
+            loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False,
+            fontsize="small", ncols=1 + (len(curves) > 14),
+        )  # fmt: skip
 
 
 def _shades(count: int) -> list[Any]:
@@ -146,3 +154,4 @@ def _log_axis(axes: Axes) -> None:
         middle = np.sqrt(shown.min() * shown.max())
         low, high = min(shown.min() / 1.5, middle / 3.3), max(shown.max() * 1.5, middle * 3.3)
         axes.set_ylim(low, high)
+        plain_ticks(axes)

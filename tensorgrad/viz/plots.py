@@ -102,7 +102,7 @@ def plot_history(
         axes = figure.add_subplot(rows, columns, place)
         axes.set_ylabel(_wrapped(name), parse_math=False)
         axes.set_xlabel(_x_label(ends, len(steps)))
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
         axes.grid(alpha=0.3)
         if name == "loss" and len(steps):
             _draw_steps(axes, _step_places(ends, len(steps)), steps, smooth)
@@ -112,6 +112,7 @@ def plot_history(
         _frame(axes, 0.0 if len(steps) else 1.0)
     if log_y:
         figure.axes[0].set_yscale("log", nonpositive="mask")
+        plain_ticks(figure.axes[0])
     return finish(figure, path)
 
 
@@ -209,6 +210,17 @@ def finish(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
     # A notebook knows how to show a bare Figure only after pyplot was imported; this it asks for.
     vars(figure)["_repr_png_"] = partial(_png, figure)
     return figure
+
+
+def plain_ticks(axes: Axes) -> None:
+    """Write 0.2, 0.5, 1, 2 on a logarithmic axis of under two decades, where powers are too few."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    low, high = axes.get_ylim()
+    if high < 100 * low:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
 
 
 def _png(figure: Figure) -> bytes:
@@ -339,7 +351,11 @@ def _frame(axes: Axes, left: float) -> None:
     right = max(float(np.asarray(line.get_xdata(), dtype=float).max()) for line in axes.lines)
     pad = 0.03 * (right - left) or 0.5
     axes.set_xlim(left - pad, right + pad)
-    axes.legend(framealpha=0.8)
+    # Above the panel: inside, it would cover one curve or another.
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False,
+        fontsize="small", columnspacing=1.2, handlelength=1.6, borderaxespad=0.2,
+    )  # fmt: skip
 
 
 def _has_positive(losses: Sequence[float]) -> bool:
