@@ -1,9 +1,10 @@
-"""What every test shares: one thread, a fresh generator, property tests without a clock."""
+"""What every test shares: one thread, a fresh generator, Ctrl-C, no clock in property tests."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 
 # Before NumPy is imported: sums in the same order, and the same speed, on any number of cores.
 os.environ.setdefault("MKL_NUM_THREADS", "1")
@@ -18,6 +19,10 @@ with contextlib.suppress(ImportError):
 
     settings.register_profile("tensorgrad", deadline=None, derandomize=True)
     settings.load_profile("tensorgrad")
+
+
+# A shell starts jobs in the background with Ctrl-C ignored; some tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
