@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -309,6 +310,18 @@ def test_wrong_arguments_change_nothing(options, error, message):
 def test_an_optimizer_of_another_model_is_refused():
     with pytest.raises(ValueError, match="none of the model's parameters"):
         train(optimizer=optim.SGD(linear().parameters(), lr=0.1))
+
+
+def test_an_optimizer_that_needs_a_closure_is_refused_with_the_loop_to_write():
+    """Which is run here as it stands in the message."""
+    model, loss, (x, y) = linear(), nn.mse_loss, line()
+    optimizer = optim.LBFGS(model.parameters(), line_search_fn="strong_wolfe")
+    with pytest.raises(TypeError, match="optimizer is of LBFGS, .* fit does that once") as caught:
+        train(model, optimizer=optimizer)
+    np.testing.assert_array_equal(model.weight.data, linear().weight.data)
+    loop = textwrap.dedent(str(caught.value).partition("\n\n")[2])
+    exec(loop, {"model": model, "loss": loss, "x": x, "y": y, "optimizer": optimizer, "steps": 3})
+    assert loss(model(x), y).item() < 1e-8
 
 
 def test_no_epoch_is_an_empty_history():

@@ -13,7 +13,7 @@ import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from ..data import DataLoader
 from ..data._checks import as_count
 from ..data.dataset import Stream
 from ..nn.module import Module
+from ..optim.base import BaseOptimizer
 from ..optim.optimizer import Optimizer
 from ..random import as_generator, state_of
 from .callbacks import LivePlot, ModelCheckpoint
@@ -31,6 +32,18 @@ from .progress import write
 from .run import Callback, Run
 from .snapshot import put_back
 from .step import Step
+
+_NEEDS_A_CLOSURE: Final = """, which computes the loss several times in a step; fit does that once.
+Write the loop, over all data at once:
+
+    def closure():
+        optimizer.zero_grad()
+        value = loss(model(x), y)
+        value.backward()
+        return value
+
+    for _ in range(steps):
+        optimizer.step(closure)"""
 
 
 def fit(
@@ -73,7 +86,7 @@ def fit(
         once per epoch in its own order.
     loss
         A function (prediction, target) that returns the mean over a batch, one number as a Tensor.
-        To weigh classes: `nn.CrossEntropyLoss(weight=...)`.
+        To weigh classes: `nn.CrossEntropyLoss(weight=balanced_class_weights(y))`.
     optimizer
         Over the parameters of the model.
     epochs
@@ -195,10 +208,11 @@ def fit(
 
 def _check_optimizer(optimizer: Any, model: Model) -> None:
     """Raise unless this is an optimiser that changes the model, as far as one can tell."""
+    if isinstance(optimizer, BaseOptimizer) and not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer is of {type(optimizer).__name__}{_NEEDS_A_CLOSURE}")
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"optimizer is {optimizer!r}; expected an object such as optim.Adam(model.parameters())"
-            ", no class, and none that needs a closure, such as LBFGS"
         )
     if isinstance(model, Module):
         held = {id(parameter) for parameter in optimizer.params}
