@@ -7,7 +7,7 @@ changes no bit; `Probe` sees it from both sides.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -40,7 +40,7 @@ def is_due(step: int, every: int) -> bool:
     >>> [step for step in range(2000, 2080) if is_due(step, 10)]
     [2000, 2040]
     """
-    if not every:
+    if not every or step % every:
         return False
     doublings = (step // (every * _SAMPLES)).bit_length()
     return step % (every << doublings) == 0
@@ -71,7 +71,7 @@ class Probe:
     def before_update(self) -> None:
         """Look at the gradients, and keep the weights."""
         reached = {name: p for name, p in self._parameters.items() if p.has_grad}
-        self._gradient_norm = _norm([parameter.grad for parameter in reached.values()])
+        self._gradient_norm = _norm(parameter.grad for parameter in reached.values())
         self._before = {name: np.array(parameter.data) for name, parameter in reached.items()}
 
     def after_update(self) -> Diagnostics:
@@ -79,7 +79,8 @@ class Probe:
         ratios = dict.fromkeys(self._parameters, math.nan)
         for name, before in self._before.items():
             size = _norm([before])
-            change = np.subtract(self._parameters[name].data, before, dtype=np.float64)
+            with quiet():  # into the copy, which spares a pass and an allocation
+                change = np.subtract(self._parameters[name].data, before, out=before)
             ratios[name] = _norm([change]) / size if size else math.nan
         dead = {f"relu {i}": 1 - float(a.mean()) for i, a in enumerate(self._alive, 1) if a.size}
         return Diagnostics(self.step, self._gradient_norm, ratios, dead)
@@ -116,7 +117,9 @@ class _Relus(Watcher):
         )
         if not is_relu or np.ndim(out) < 2 or self._count >= _MAX_RELUS:
             return
-        alive = np.any(out > 0, axis=(0, 2, 3) if out.ndim == 4 else 0)
+        alive = (out > 0).any(axis=0)
+        if alive.ndim == 3:  # after the samples, which took a third of the time of all at once
+            alive = alive.any(axis=(1, 2))
         if self._count == len(self._alive):
             self._alive.append(alive)
         elif self._alive[self._count].shape == alive.shape:  # another batch of the same step
@@ -129,11 +132,21 @@ def _has_zero(inputs: Sequence[Any]) -> bool:
     return any(isinstance(x, (int, float)) and x == 0 for x in inputs)
 
 
-def _norm(arrays: Sequence[Array]) -> float:
-    """Return the Euclidean norm of all numbers together, in float64: small ones square to 0."""
+def _norm(arrays: Iterable[Array]) -> float:
+    """Return the Euclidean norm of all numbers together."""
     with quiet():
-        flat = [np.ravel(array).astype(np.float64, copy=False) for array in arrays]
-        return float(np.sqrt(sum(float(np.dot(x, x)) for x in flat)))
+        return math.sqrt(sum(_sum_of_squares(np.ravel(array)) for array in arrays))
+
+
+def _sum_of_squares(flat: Array) -> float:
+    """Return it in float64, but where float32 is good to a millionth and takes a fifth of the time.
+
+    There the square of a number below 1e-19 is 0 or coarse, and one above 1e19 is infinite.
+    """
+    if flat.dtype == np.float32 and flat.size * 1e-30 < (total := float(flat @ flat)) < math.inf:
+        return total
+    flat = flat.astype(np.float64, copy=False)
+    return float(flat @ flat)
 
 
 def parameters_by_name(model: Any, optimizer: Optimizer) -> dict[str, Tensor]:
