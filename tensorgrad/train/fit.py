@@ -13,7 +13,7 @@ import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -21,8 +21,6 @@ from .._typing import SeedLike
 from ..data import DataLoader
 from ..data._checks import as_count
 from ..data.dataset import Stream
-from ..nn.module import Module
-from ..optim.base import BaseOptimizer
 from ..optim.optimizer import Optimizer
 from ..random import as_generator, state_of
 from .callbacks import LivePlot, ModelCheckpoint
@@ -31,19 +29,7 @@ from .metrics import Loss, Metric, Metrics, Model, as_batches, as_loss, as_metri
 from .progress import write
 from .run import Callback, Run
 from .snapshot import put_back
-from .step import Step
-
-_NEEDS_A_CLOSURE: Final = """, which computes the loss several times in a step; fit does that once.
-Write the loop, over all data at once:
-
-    def closure():
-        optimizer.zero_grad()
-        value = loss(model(x), y)
-        value.backward()
-        return value
-
-    for _ in range(steps):
-        optimizer.step(closure)"""
+from .step import Step, check_optimizer
 
 
 def fit(
@@ -66,7 +52,7 @@ def fit(
     rng: SeedLike = None,
     verbose: int = 1,
     live: bool = False,
-    diagnostics: int = 100,
+    diagnostics: int = 200,
     compile: bool = True,
 ) -> History:
     """Train a model: for every batch a forward pass, a backward pass, and a step of the optimiser.
@@ -170,7 +156,7 @@ def fit(
     epochs = as_count("epochs", epochs, 0)
     if verbose not in (0, 1, 2):
         raise ValueError(f"verbose is {verbose!r}; expected 0, 1 or 2")
-    _check_optimizer(optimizer, model)
+    check_optimizer(optimizer, model)
     _check_schedule(schedule, optimizer)
     loss, functions = as_loss(loss), as_metrics(metrics)
     generator = as_generator(rng)
@@ -206,23 +192,6 @@ def fit(
     return run.history
 
 
-def _check_optimizer(optimizer: Any, model: Model) -> None:
-    """Raise unless this is an optimiser that changes the model, as far as one can tell."""
-    if isinstance(optimizer, BaseOptimizer) and not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer is of {type(optimizer).__name__}{_NEEDS_A_CLOSURE}")
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"optimizer is {optimizer!r}; expected an object such as optim.Adam(model.parameters())"
-        )
-    if isinstance(model, Module):
-        held = {id(parameter) for parameter in optimizer.params}
-        if held.isdisjoint(id(parameter) for parameter in model.parameters()):
-            raise ValueError(
-                "the optimizer holds none of the model's parameters: make it from "
-                "model.parameters(), after the last change to the model's layers"
-            )
-
-
 def _check_schedule(schedule: Any, optimizer: Optimizer) -> None:
     """Raise unless this changes the learning rate of the optimiser, as far as one can tell."""
     if schedule is None:
@@ -243,7 +212,9 @@ def _try_validation(
 
     Of a stream none is taken, since it may give each sample only once.
     """
-    if isinstance(batches, DataLoader) and not isinstance(batches.dataset, Stream):
+    if isinstance(batches, Sequence):
+        evaluate(model, batches[:1], loss=loss, metrics=metrics)
+    elif isinstance(batches, DataLoader) and not isinstance(batches.dataset, Stream):
         trial = DataLoader(batches.dataset, batches.batch_size, collate_fn=batches.collate_fn)
         with put_back(trial):  # what the samples draw from
             evaluate(model, itertools.islice(trial, 1), loss=loss, metrics=metrics)
@@ -251,7 +222,11 @@ def _try_validation(
 
 def _limit(name: str, value: float | None) -> float | None:
     """Return a limit of gradients, a positive number or None."""
-    if value is not None and not float(value) > 0:
+    if value is None:
+        return None
+    if not isinstance(value, SupportsFloat):
+        raise TypeError(f"{name} is {value!r}; expected a number > 0, or None")
+    if not float(value) > 0:
         raise ValueError(f"{name} is {value!r}; expected a number > 0, or None")
     return value
 
@@ -262,18 +237,25 @@ def _callbacks(
     live: bool,
 ) -> list[Callback]:
     """Return all callbacks; what saves comes after those that have a state to be saved."""
+    if not callable(given) and not isinstance(given, Iterable):
+        raise TypeError(f"callbacks is {given!r}; expected a function (event, run), or several")
     found = [given] if callable(given) else list(given)
     for callback in found:
         if not callable(callback) or isinstance(callback, type):
             raise TypeError(f"a callback is {callback!r}; expected a function (event, run)")
-    if checkpoint is not None:
-        saves = isinstance(checkpoint, ModelCheckpoint)
-        found.append(checkpoint if saves else ModelCheckpoint(checkpoint))  # type: ignore[arg-type]
+    if isinstance(checkpoint, ModelCheckpoint):
+        found.append(checkpoint)
+    elif isinstance(checkpoint, (str, os.PathLike)):
+        found.append(ModelCheckpoint(checkpoint))
+    elif checkpoint is not None:
+        raise TypeError(f"checkpoint is {checkpoint!r}; expected a folder or a ModelCheckpoint")
     return [*found, LivePlot()] if live else found
 
 
 def _resume(run: Run, resume: Any, checkpoint: Any) -> None:
     """Go on from a checkpoint where that is asked for; a first run has none in its folder."""
+    if not isinstance(resume, (bool, str, os.PathLike)):
+        raise TypeError(f"resume is {resume!r}; expected True, False or the path of a checkpoint")
     if checkpoint is not None:
         run.check_resumable()
     elif resume is True:
