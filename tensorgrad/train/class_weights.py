@@ -63,4 +63,5 @@ def balanced_class_weights(labels: ArrayLike, classes: int | None = None) -> Arr
             f"class {missing} of {number} has no sample, so that its weight would be infinite: "
             "count the classes from 0 without a gap, or give the loss weights of your own"
         )
-    return given.size / (number * counts)
+    weights: Array = given.size / (number * counts)
+    return weights

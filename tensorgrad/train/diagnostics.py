@@ -86,8 +86,8 @@ class Probe:
                 if size := math.sqrt(_sum_of_squares(before)):
                     change = np.subtract(self._parameters[name].data, before, out=before)
                     ratios[name] = math.sqrt(_sum_of_squares(change)) / size
-        alive = {i: np.count_nonzero(a) / a.size for i, a in enumerate(self._alive, 1) if a.size}
-        dead = {f"relu {i}": 1 - share for i, share in alive.items()}
+        alive = {f"relu {i}": a for i, a in enumerate(self._alive, 1) if a.size}
+        dead = {name: 1 - int(np.count_nonzero(a)) / a.size for name, a in alive.items()}
         return Diagnostics(self.step, self._gradient_norm, ratios, dead)
 
 

@@ -74,7 +74,7 @@ def fit(
         A function (prediction, target) that returns the mean over a batch, one number as a Tensor.
         To weigh classes: `nn.CrossEntropyLoss(weight=balanced_class_weights(y))`.
     optimizer
-        Over the parameters of the model.
+        Over the parameters of the model; `LBFGS` needs a loop of its own, which the error shows.
     epochs
         How often to pass the data.
     batch_size

@@ -1,5 +1,6 @@
 """Step: what `fit` does with a batch: forward, backward, clip, update; eagerly or recorded.
 
+And what an optimiser and a loss have to be for that.
 Floor: train.  May import everything below.  How steps follow each other is `run`'s matter.
 """
 
