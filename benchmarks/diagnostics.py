@@ -16,7 +16,7 @@ ROWS = ("diagnostics",)
 NETWORKS = ("digits", "mnist")
 TARGET = 1.03
 # `fit` looks at every so-manieth step: as many are timed, or a multiple.
-SPACING = 100
+SPACING = 200
 
 
 def measured(settings: Settings, rows: Sequence[str]) -> Report:  # noqa: ARG001 - there is one row

@@ -46,22 +46,22 @@ def as_number(
     most
         In place of `below`: itself included, infinity as well.
     """
-    found: float | None
     try:
         found = None if isinstance(value, (str, bytes)) else float(value)
     except (TypeError, ValueError):
         found = None
-    if found is None:
-        raise TypeError(f"{name} is {value!r}; expected a number")
-    large = found >= 0 if above is None else found > above
-    small = found < below if most is None else found <= most
-    if not (large and small):
-        kind = "a finite number" if most is None and below == math.inf else "a number"
-        bounds = ">= 0" if above is None else f"> {above:g}"
-        upper, sign = (below, "<") if most is None else (most, "<=")
-        bounds += f" and {sign} {upper:g}" if upper < math.inf else ""
-        raise ValueError(f"{name} is {value!r}; expected {kind} {bounds}")
-    return found
+    if (
+        found is not None
+        and (found >= 0 if above is None else found > above)
+        and (found < below if most is None else found <= most)
+    ):
+        return found
+    kind = "a finite number" if most is None and below == math.inf else "a number"
+    bounds = ">= 0" if above is None else f"> {above:g}"
+    upper, sign = (below, "<") if most is None else (most, "<=")
+    bounds += f" and {sign} {upper:g}" if upper < math.inf else ""
+    error = TypeError if found is None else ValueError
+    raise error(f"{name} is {value!r}; expected {kind} {bounds}")
 
 
 def as_fraction(name: str, value: Any) -> float:

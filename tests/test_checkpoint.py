@@ -7,7 +7,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import io, nn, optim
-from tensorgrad.data import batches
+from tensorgrad.data import DataLoader, batches
 from tensorgrad.random import as_generator, state_of
 from tensorgrad.train import History, fit, load_checkpoint, save_checkpoint
 
@@ -273,6 +273,36 @@ def test_a_folder_with_a_training_is_not_written_over(tmp_path):
 def test_a_training_without_a_step_is_gone_on_with(tmp_path):
     run(tmp_path, epochs=0)
     assert run(tmp_path, resume=True).epochs == 2
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["loop goes on", "loop was left"])
+@pytest.mark.parametrize("peeked", ["data", "validation"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_data_that_were_looked_into_are_whole_after_a_resumption(peeked, held, shuffle, tmp_path):
+    """From before the first step, as after a kill in the first epoch."""
+
+    def loaders():
+        x = np.linspace(-1, 1, 12, dtype=np.float32)[:, None]
+        return {
+            name: DataLoader((x, 3 * x), 5, shuffle, generator=i)
+            for i, name in enumerate(("data", "validation"))
+        }
+
+    def looked_into():
+        found = loaders()
+        loop = iter(found[peeked])
+        next(loop)
+        return found, loop if held else None
+
+    first, loop = looked_into()
+    expected = run(tmp_path / "whole", **first)
+    again, other = looked_into()
+    run(tmp_path / "left", epochs=0, **again)
+    resumed = run(tmp_path / "left", resume=True, **loaders())
+    assert len(expected.steps) == 6
+    assert resumed.steps == expected.steps
+    assert resumed["val_loss"] == expected["val_loss"]
+    assert loop is other or next(loop)[0].shape == next(other)[0].shape == (5, 1)
 
 
 def test_data_without_a_position_cannot_be_saved(tmp_path):

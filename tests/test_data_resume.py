@@ -275,6 +275,26 @@ def test_a_pass_that_was_left_does_not_come_back() -> None:
     assert loader.state_dict()["position"] == 0
 
 
+def test_a_position_that_is_forgotten_is_that_of_a_loop_again_when_it_goes_on() -> None:
+    loader = batches(X, 4, shuffle=True, rng=7)
+    running = iter(loader)
+    next(running)
+    loader.forget_position()
+    state = loader.state_dict()
+    assert (state["position"], "order" in state) == (0, False)
+    next(running)
+    assert loader.state_dict()["position"] == 2
+    list(loader)
+    assert loader.state_dict()["position"] == 2
+
+
+def test_a_position_that_was_loaded_is_not_forgotten() -> None:
+    loader = batches(X, 4)
+    loader.load_state_dict({**loader.state_dict(), "position": 2})
+    loader.forget_position()
+    assert len(list(loader)) == len(loader) - 2
+
+
 # ------------------------------------------------------------------ data that draw
 
 

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -265,6 +266,7 @@ def test_a_generator_cannot_serve_two_epochs():
         ((X[:0], Y[:0]), "validation holds no samples"),
         ((X, Y[:, 0]), "shape"),
         ((np.ones((6, 2)), Y), "2"),
+        ([(X, Y[:, 0])], "shape"),
     ],
 )
 def test_wrong_validation_is_found_before_the_first_step(validation, message):
@@ -296,6 +298,14 @@ def test_wrong_validation_is_found_before_the_first_step(validation, message):
         ({"metrics": [worst, worst]}, ValueError, "called 'worst'"),
         ({"metrics": {"x": 3}}, TypeError, "a metric is 3"),
         ({"metrics": "accuracy"}, ValueError, "prediction has shape"),
+        ({"metrics": {"a": lambda p, _y: p}}, TypeError, r"'a' returned shape \(5, 1\); expected"),
+        ({"metrics": {"a": lambda _p, _y: np.ones(1)}}, TypeError, r"'a' returned shape \(1,\)"),
+        ({"metrics": {"a": lambda _p, _y: None}}, TypeError, "'a' returned None; expected one"),
+        ({"callbacks": None}, TypeError, "callbacks is None; expected a function"),
+        ({"callbacks": 3}, TypeError, "callbacks is 3; expected a function"),
+        ({"checkpoint": 3}, TypeError, "checkpoint is 3; expected a folder"),
+        ({"resume": 1}, TypeError, "resume is 1; expected True, False or the path"),
+        ({"clip_norm": "1"}, TypeError, "clip_norm is '1'; expected a number > 0"),
         ({"rng": "seed"}, TypeError, "rng is 'seed'"),
     ],
 )
@@ -309,6 +319,18 @@ def test_wrong_arguments_change_nothing(options, error, message):
 def test_an_optimizer_of_another_model_is_refused():
     with pytest.raises(ValueError, match="none of the model's parameters"):
         train(optimizer=optim.SGD(linear().parameters(), lr=0.1))
+
+
+def test_an_optimizer_that_needs_a_closure_is_refused_with_the_loop_to_write():
+    """Which is run here as it stands in the message."""
+    model, loss, (x, y) = linear(), nn.mse_loss, line()
+    optimizer = optim.LBFGS(model.parameters(), line_search_fn="strong_wolfe")
+    with pytest.raises(TypeError, match=r"optimizer is of LBFGS, .* this does it once") as caught:
+        train(model, optimizer=optimizer)
+    np.testing.assert_array_equal(model.weight.data, linear().weight.data)
+    loop = textwrap.dedent(str(caught.value).partition("\n\n")[2])
+    exec(loop, {"model": model, "loss": loss, "x": x, "y": y, "optimizer": optimizer, "steps": 3})
+    assert loss(model(x), y).item() < 1e-8
 
 
 def test_no_epoch_is_an_empty_history():
@@ -504,33 +526,3 @@ def test_evaluate_changes_nothing_and_returns_floats():
 
 def test_a_history_is_returned():
     assert isinstance(train(), History)
-
-
-# ------------------------------------------------------------------ the demonstration
-
-
-def demonstration(folder, *arguments, seed="0"):
-    """Run the example on the digits, and return what it prints."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "examples/mnist_mlp.py"), "--out", str(folder), *arguments],
-        capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    return done.stdout
-
-
-def test_the_demonstration_reads_digits_and_leaves_pictures(tmp_path):
-    printed = demonstration(tmp_path)
-    found = re.search(r"test accuracy (\d+\.\d+)% on 2,000 images", printed)
-    assert found is not None
-    assert float(found[1]) >= 95
-    assert History.from_csv(tmp_path / "history.csv").epochs == 20
-    assert (tmp_path / "history.png").read_bytes().startswith(b"\x89PNG")
-    assert any((tmp_path / f"graph.{suffix}").exists() for suffix in ("svg", "gv"))
-
-
-def test_the_demonstration_gives_the_same_bits_twice(tmp_path):
-    """Case 106."""
-    runs = [demonstration(tmp_path / seed, "--quick", seed=seed) for seed in ("0", "1")]
-    digests = [re.search("sha256 (.*),", printed)[1] for printed in runs]
-    assert digests[0] == digests[1]

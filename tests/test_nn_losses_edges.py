@@ -345,7 +345,7 @@ def test_bad_numbers_are_named(call: Any, message: str) -> None:
 
 
 def test_an_option_that_is_no_number_is_named() -> None:
-    with pytest.raises(TypeError, match="delta is 'big'; expected a number"):
+    with pytest.raises(TypeError, match="delta is 'big'; expected a finite number > 0"):
         F.huber_loss([1.0], [1.0], delta="big")  # type: ignore[arg-type]
 
 

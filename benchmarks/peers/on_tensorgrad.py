@@ -86,7 +86,7 @@ def fitting(workload: dict[str, Any], watched: bool) -> Case:
     found = Workload.from_fields(workload)
     data = batches_of(found)
     options = {} if watched else {"diagnostics": 0}
-    warm = 50  # so that the first is recorded, and the sample of step 100 is timed
+    warm = 50  # so that the first is recorded, and all samples but that of step 0 are timed
 
     def run(n: int) -> float:
         model, ends = network(found), []

@@ -154,6 +154,7 @@ class DataLoader:
         try:
             for batch in made:
                 run.done += 1
+                self._current = self._current or run  # after `forget_position` in its loop
                 yield batch
             left = False
         finally:
@@ -266,6 +267,14 @@ class DataLoader:
             own.bit_generator.state = place.bit_generator.state
         begun = run.order is not None or run.done
         self._current, self._resumed = None, run if begun else None
+
+    def forget_position(self) -> None:
+        """Let the position be that before a new pass, which the next iteration begins in any case.
+
+        So that a pass that was left, or looked into by `next(iter(loader))`, is not saved and gone
+        on with.  One that `load_state_dict` has set is the next iteration's, and stays.
+        """
+        self._current = None
 
     def _faults(self, state: Mapping[str, Any]) -> list[str]:
         """List what of a state does not fit this loader; the generators apart."""

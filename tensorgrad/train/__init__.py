@@ -5,6 +5,7 @@ Floor: above everything but the package's own list of names.  Nobody needs it wh
 
 from .callbacks import Best, EarlyStopping, LivePlot, ModelCheckpoint
 from .checkpoint import load_checkpoint, save_checkpoint
+from .class_weights import balanced_class_weights
 from .fit import fit
 from .history import Diagnostics, History
 from .lr_finder import LRSweep, find_lr
@@ -33,6 +34,7 @@ __all__ = [
     "Progress",
     "Run",
     "accuracy",
+    "balanced_class_weights",
     "confusion_matrix",
     "evaluate",
     "find_lr",

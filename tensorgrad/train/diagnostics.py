@@ -40,7 +40,7 @@ def is_due(step: int, every: int) -> bool:
     >>> [step for step in range(2000, 2080) if is_due(step, 10)]
     [2000, 2040]
     """
-    if not every:
+    if not every or step % every:
         return False
     doublings = (step // (every * _SAMPLES)).bit_length()
     return step % (every << doublings) == 0
@@ -70,18 +70,24 @@ class Probe:
 
     def before_update(self) -> None:
         """Look at the gradients, and keep the weights."""
-        reached = {name: p for name, p in self._parameters.items() if p.has_grad}
-        self._gradient_norm = _norm([parameter.grad for parameter in reached.values()])
-        self._before = {name: np.array(parameter.data) for name, parameter in reached.items()}
+        total = 0.0
+        with quiet():
+            for name, parameter in self._parameters.items():
+                if parameter.has_grad:
+                    total += _sum_of_squares(parameter.grad)
+                    self._before[name] = np.array(parameter.data)
+        self._gradient_norm = math.sqrt(total)
 
     def after_update(self) -> Diagnostics:
         """Return what was seen."""
         ratios = dict.fromkeys(self._parameters, math.nan)
-        for name, before in self._before.items():
-            size = _norm([before])
-            change = np.subtract(self._parameters[name].data, before, dtype=np.float64)
-            ratios[name] = _norm([change]) / size if size else math.nan
-        dead = {f"relu {i}": 1 - float(a.mean()) for i, a in enumerate(self._alive, 1) if a.size}
+        with quiet():
+            for name, before in self._before.items():
+                if size := math.sqrt(_sum_of_squares(before)):
+                    change = np.subtract(self._parameters[name].data, before, out=before)
+                    ratios[name] = math.sqrt(_sum_of_squares(change)) / size
+        alive = {f"relu {i}": a for i, a in enumerate(self._alive, 1) if a.size}
+        dead = {name: 1 - int(np.count_nonzero(a)) / a.size for name, a in alive.items()}
         return Diagnostics(self.step, self._gradient_norm, ratios, dead)
 
 
@@ -116,7 +122,9 @@ class _Relus(Watcher):
         )
         if not is_relu or np.ndim(out) < 2 or self._count >= _MAX_RELUS:
             return
-        alive = np.any(out > 0, axis=(0, 2, 3) if out.ndim == 4 else 0)
+        alive = (out > 0).any(axis=0)
+        if alive.ndim == 3:  # after the samples, which took a third of the time of all at once
+            alive = alive.any(axis=(1, 2))
         if self._count == len(self._alive):
             self._alive.append(alive)
         elif self._alive[self._count].shape == alive.shape:  # another batch of the same step
@@ -129,11 +137,17 @@ def _has_zero(inputs: Sequence[Any]) -> bool:
     return any(isinstance(x, (int, float)) and x == 0 for x in inputs)
 
 
-def _norm(arrays: Sequence[Array]) -> float:
-    """Return the Euclidean norm of all numbers together, in float64: small ones square to 0."""
-    with quiet():
-        flat = [np.ravel(array).astype(np.float64, copy=False) for array in arrays]
-        return float(np.sqrt(sum(float(np.dot(x, x)) for x in flat)))
+def _sum_of_squares(array: Array) -> float:
+    """Return it in float64, but where float32 is good to a millionth and takes a fifth of the time.
+
+    In float32 the square of a number below 1e-19 is 0 or coarse, and one above 1e19 is infinite.
+    """
+    if array.dtype.type is np.float32:
+        total = float(np.vdot(array, array))
+        if array.size * 1e-30 < total < math.inf:
+            return total
+    wide = array.astype(np.float64)
+    return float(np.vdot(wide, wide))
 
 
 def parameters_by_name(model: Any, optimizer: Optimizer) -> dict[str, Tensor]:

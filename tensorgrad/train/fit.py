@@ -8,6 +8,7 @@ what is shown `progress`'; what happens besides `callbacks`'.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import platform
 import sys
@@ -18,10 +19,9 @@ from typing import Any
 import numpy as np
 
 from .._typing import SeedLike
+from ..checks import as_count, as_number
 from ..data import DataLoader
-from ..data._checks import as_count
 from ..data.dataset import Stream
-from ..nn.module import Module
 from ..optim.optimizer import Optimizer
 from ..random import as_generator, state_of
 from .callbacks import LivePlot, ModelCheckpoint
@@ -30,7 +30,7 @@ from .metrics import Loss, Metric, Metrics, Model, as_batches, as_loss, as_metri
 from .progress import write
 from .run import Callback, Run
 from .snapshot import put_back
-from .step import Step
+from .step import Step, check_optimizer
 
 
 def fit(
@@ -53,7 +53,7 @@ def fit(
     rng: SeedLike = None,
     verbose: int = 1,
     live: bool = False,
-    diagnostics: int = 100,
+    diagnostics: int = 200,
     compile: bool = True,
 ) -> History:
     """Train a model: for every batch a forward pass, a backward pass, and a step of the optimiser.
@@ -73,9 +73,9 @@ def fit(
         once per epoch in its own order.
     loss
         A function (prediction, target) that returns the mean over a batch, one number as a Tensor.
-        To weigh classes: `nn.CrossEntropyLoss(weight=...)`.
+        To weigh classes: `nn.CrossEntropyLoss(weight=balanced_class_weights(y))`.
     optimizer
-        Over the parameters of the model.
+        Over the parameters of the model; `LBFGS` needs a loop of its own, which the error shows.
     epochs
         How often to pass the data.
     batch_size
@@ -157,7 +157,7 @@ def fit(
     epochs = as_count("epochs", epochs, 0)
     if verbose not in (0, 1, 2):
         raise ValueError(f"verbose is {verbose!r}; expected 0, 1 or 2")
-    _check_optimizer(optimizer, model)
+    check_optimizer(optimizer, model)
     _check_schedule(schedule, optimizer)
     loss, functions = as_loss(loss), as_metrics(metrics)
     generator = as_generator(rng)
@@ -182,7 +182,7 @@ def fit(
         validation=validation,
         metrics=functions,
         schedule=schedule,
-        accumulate=as_count("accumulate", accumulate, 1),
+        accumulate=as_count("accumulate", accumulate),
         diagnostics=as_count("diagnostics", diagnostics, 0),
         callbacks=_callbacks(callbacks, checkpoint, live),
         verbose=verbose,
@@ -191,22 +191,6 @@ def fit(
     run.history.runs.append(_circumstances(len(run.history.steps), rng, generator))
     run.train()
     return run.history
-
-
-def _check_optimizer(optimizer: Any, model: Model) -> None:
-    """Raise unless this is an optimiser that changes the model, as far as one can tell."""
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"optimizer is {optimizer!r}; expected an object such as optim.Adam(model.parameters())"
-            ", no class, and none that needs a closure, such as LBFGS"
-        )
-    if isinstance(model, Module):
-        held = {id(parameter) for parameter in optimizer.params}
-        if held.isdisjoint(id(parameter) for parameter in model.parameters()):
-            raise ValueError(
-                "the optimizer holds none of the model's parameters: make it from "
-                "model.parameters(), after the last change to the model's layers"
-            )
 
 
 def _check_schedule(schedule: Any, optimizer: Optimizer) -> None:
@@ -229,7 +213,9 @@ def _try_validation(
 
     Of a stream none is taken, since it may give each sample only once.
     """
-    if isinstance(batches, DataLoader) and not isinstance(batches.dataset, Stream):
+    if isinstance(batches, Sequence):
+        evaluate(model, batches[:1], loss=loss, metrics=metrics)
+    elif isinstance(batches, DataLoader) and not isinstance(batches.dataset, Stream):
         trial = DataLoader(batches.dataset, batches.batch_size, collate_fn=batches.collate_fn)
         with put_back(trial):  # what the samples draw from
             evaluate(model, itertools.islice(trial, 1), loss=loss, metrics=metrics)
@@ -237,9 +223,7 @@ def _try_validation(
 
 def _limit(name: str, value: float | None) -> float | None:
     """Return a limit of gradients, a positive number or None."""
-    if value is not None and not float(value) > 0:
-        raise ValueError(f"{name} is {value!r}; expected a number > 0, or None")
-    return value
+    return None if value is None else as_number(name, value, above=0, most=math.inf)
 
 
 def _callbacks(
@@ -248,18 +232,25 @@ def _callbacks(
     live: bool,
 ) -> list[Callback]:
     """Return all callbacks; what saves comes after those that have a state to be saved."""
+    if not callable(given) and not isinstance(given, Iterable):
+        raise TypeError(f"callbacks is {given!r}; expected a function (event, run), or several")
     found = [given] if callable(given) else list(given)
     for callback in found:
         if not callable(callback) or isinstance(callback, type):
             raise TypeError(f"a callback is {callback!r}; expected a function (event, run)")
-    if checkpoint is not None:
-        saves = isinstance(checkpoint, ModelCheckpoint)
-        found.append(checkpoint if saves else ModelCheckpoint(checkpoint))  # type: ignore[arg-type]
+    if isinstance(checkpoint, ModelCheckpoint):
+        found.append(checkpoint)
+    elif isinstance(checkpoint, (str, os.PathLike)):
+        found.append(ModelCheckpoint(checkpoint))
+    elif checkpoint is not None:
+        raise TypeError(f"checkpoint is {checkpoint!r}; expected a folder or a ModelCheckpoint")
     return [*found, LivePlot()] if live else found
 
 
 def _resume(run: Run, resume: Any, checkpoint: Any) -> None:
     """Go on from a checkpoint where that is asked for; a first run has none in its folder."""
+    if not isinstance(resume, (bool, str, os.PathLike)):
+        raise TypeError(f"resume is {resume!r}; expected True, False or the path of a checkpoint")
     if checkpoint is not None:
         run.check_resumable()
     elif resume is True:

@@ -23,6 +23,7 @@ from ..tensor import Tensor
 from ..viz.learning_rates import plot_learning_rates
 from .metrics import Loss, Model, as_batches, as_loss, mode, pairs
 from .snapshot import put_back
+from .step import check_optimizer, checked_loss
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,10 +133,7 @@ def find_lr(
     ramp = _ramp(start, end, as_count("steps", steps, 2))
     smooth = as_fraction("smooth", smooth)
     diverge = as_number("diverge", diverge, above=1, most=math.inf)
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"optimizer is {optimizer!r}; expected an object such as optim.Adam(model.parameters())"
-        )
+    check_optimizer(optimizer, model)
     loss, generator = as_loss(loss), as_generator(rng)
     batches = as_batches(data, batch_size, shuffle=True, rng=generator)
     lrs: list[float] = []
@@ -148,8 +146,8 @@ def find_lr(
         for lr, (x, y) in zip(ramp, _again_and_again(batches), strict=False):
             optimizer.lr = lr
             optimizer.zero_grad()
-            value = loss(model(x), y)
-            number = _checked(value, first=not lrs)
+            value = checked_loss(loss(model(x), y))
+            number = _number(value, first=not lrs)
             total, norm = smooth * total + (1 - smooth) * number, smooth * norm + (1 - smooth)
             average = total / norm
             if not math.isfinite(average) or _has_diverged(average, smoothed, diverge):
@@ -183,11 +181,8 @@ def _position(batches: Any) -> list[Any]:
     return [*kept, batches] if hasattr(batches, "load_state_dict") else kept
 
 
-def _checked(loss: Any, *, first: bool) -> float:
-    """Return the loss as a number, if it is a Tensor of one, and at first a finite one."""
-    if not isinstance(loss, Tensor) or loss.shape:
-        shown = f"shape {loss.shape}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
-        raise TypeError(f"the loss function returned {shown}; expected one number, as a Tensor")
+def _number(loss: Tensor, *, first: bool) -> float:
+    """Return the loss as a number, at first a finite one."""
     number = float(loss.detach())
     if first and not math.isfinite(number):
         raise ValueError(f"the loss is {number} before the first step: look at model and data")

@@ -1,5 +1,6 @@
 """Step: what `fit` does with a batch: forward, backward, clip, update; eagerly or recorded.
 
+And what an optimiser and a loss have to be for that.
 Floor: train.  May import everything below.  How steps follow each other is `run`'s matter.
 """
 
@@ -7,18 +8,32 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from .._typing import Array
 from ..compiler import CompileError
 from ..compiler import compile as compile_function
+from ..nn.module import Module
 from ..nn.utils import clip_grad_norm_, clip_grad_value_
+from ..optim.base import BaseOptimizer
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .diagnostics import Probe
 from .metrics import Loss, Model
+
+_NEEDS_A_CLOSURE: Final = """, which computes the loss several times in a step; this does it once.
+Write the loop, over all data at once:
+
+    def closure():
+        optimizer.zero_grad()
+        value = loss(model(x), y)
+        value.backward()
+        return value
+
+    for _ in range(steps):
+        optimizer.step(closure)"""
 
 
 class Step:
@@ -90,7 +105,7 @@ class Step:
         """
         with contextlib.nullcontext() if probe is None else probe.watched():
             prediction = self.model(x)
-        loss = _checked_loss(self.loss(prediction, y))
+        loss = checked_loss(self.loss(prediction, y))
         if np.isfinite(loss.detach().data):
             loss.backward(None if weight is None else weight.astype(loss.dtype))
         return loss, prediction if self.returns_prediction else None
@@ -118,7 +133,24 @@ class Step:
         return loss, prediction
 
 
-def _checked_loss(loss: Any) -> Tensor:
+def check_optimizer(optimizer: Any, model: Model) -> None:
+    """Raise unless this is an optimiser that changes the model, as far as one can tell."""
+    if isinstance(optimizer, BaseOptimizer) and not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer is of {type(optimizer).__name__}{_NEEDS_A_CLOSURE}")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"optimizer is {optimizer!r}; expected an object such as optim.Adam(model.parameters())"
+        )
+    if isinstance(model, Module):
+        held = {id(parameter) for parameter in optimizer.params}
+        if held.isdisjoint(id(parameter) for parameter in model.parameters()):
+            raise ValueError(
+                "the optimizer holds none of the model's parameters: make it from "
+                "model.parameters(), after the last change to the model's layers"
+            )
+
+
+def checked_loss(loss: Any) -> Tensor:
     """Return the loss, if it is a Tensor of one number."""
     if not isinstance(loss, Tensor):
         raise TypeError(

@@ -121,9 +121,21 @@ def measured(functions: Mapping[str, Metric], prediction: Any, target: Any) -> d
     return {
         name: function.part(scores, labels)
         if isinstance(function, Pooled)
-        else float(function(scores, labels))
+        else _number(name, function(scores, labels))
         for name, function in functions.items()
     }
+
+
+def _number(name: str, value: Any) -> float:
+    """Return what a metric returned, if it is one number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        shown = f"shape {value.shape}" if getattr(value, "shape", ()) else repr(value)
+        raise TypeError(
+            f"the metric {name!r} returned {shown}; expected one number, such as the mean over the "
+            "batch"
+        ) from None
 
 
 def as_array(data: ArrayLike) -> Any:
