@@ -174,6 +174,28 @@ def test_a_large_mean_costs_no_accuracy(
     np.testing.assert_allclose(function(x).data, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [1e-15, 1e15])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: F.batch_norm(x, None, None, training=True, eps=0.0),
+        lambda x: F.layer_norm(x, 6, eps=0.0),
+        lambda x: F.group_norm(x, 2, eps=0.0),
+        lambda x: F.rms_norm(x, 6, eps=0.0),
+    ],
+    ids=["batch", "layer", "group", "rms"],
+)
+def test_tiny_and_huge_input_has_the_gradient_of_any_other(
+    function: Callable[[Any], Any], size: float, rng: np.random.Generator
+) -> None:
+    """The result does not depend on the size of the input: no power of the scale overflows."""
+    x, g = rng.normal(size=(2, 4, 6))
+    usual, other = tg.Tensor(x), tg.Tensor((x * size).astype(np.float32))
+    function(usual).backward(g)
+    function(other).backward(g.astype(np.float32))
+    np.testing.assert_allclose(other.grad * np.float32(size), usual.grad, atol=1e-5)
+
+
 def test_constant_input_is_zero_and_its_gradient_is_finite() -> None:
     """Case 32: the variance is 0, and eps keeps the root from it."""
     for value in (0.0, 3.3, 1e6):

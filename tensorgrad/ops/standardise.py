@@ -117,7 +117,7 @@ def _standardise_rule(
     By the weight it is `sum(g y s)`, by the bias `sum(g)`.  All of these sums are made of those of
     g and of g y for each index of `kept` and `per` together.
     """
-    # The moments of the forward are arrays.  As Tensors they have to be computed, to depend on x.
+    # The moments of the forward are arrays: to a Tensor they would be constants, not functions of x.
     known = moments if type(moments[0]) is type(x) else ()
     y, (*_, var) = _centred(x, view, axes, kept, known)
     scale = 1.0 / np.sqrt(var + eps)
