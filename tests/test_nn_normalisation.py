@@ -219,6 +219,22 @@ def test_sums_of_float16_do_not_overflow() -> None:
     assert not given.grad.any()
 
 
+def test_a_forward_run_again_on_other_values_leaves_the_rule_alone(
+    rng: np.random.Generator,
+) -> None:
+    """As an audit runs it: the moments that it leaves are not those of the input."""
+    x, g = rng.normal(size=(2, 4, 3))
+    plain, again = tg.Tensor(x), tg.Tensor(x)
+    F.layer_norm(plain, 3).backward(g)
+    out = F.layer_norm(again, 3)
+    node = out._node
+    assert node is not None
+    assert node.op is not None
+    node.op.forward(5 * x + 1, **node.params)
+    out.backward(g)
+    assert (again.grad == plain.grad).all()
+
+
 def test_nan_stays_in_its_channel_or_row() -> None:
     x = np.arange(12.0).reshape(4, 3)
     x[1, 2] = np.nan

@@ -99,7 +99,7 @@ def batch_norm(
     axes = "ncs" if rest else "nc"
     out = _standardised(given, weight, bias, view, axes, "c", "c", eps=eps, moments=moments)
     if running_mean is not None:
-        mean, rest, var = moments
+        _, mean, rest, var = moments
         unbiased = var * (count / (count - 1))
         running_mean[...] = (1.0 - momentum) * running_mean + momentum * (mean + rest)
         running_var[...] = (1.0 - momentum) * running_var + momentum * unbiased

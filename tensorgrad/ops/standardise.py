@@ -88,10 +88,11 @@ def _standardise(
 ) -> Any:
     """`(x - mean) / sqrt(var + eps) * weight + bias`.
 
-    The list `moments` gets those of `_centred`, for the rule and for running statistics.
+    The list `moments` gets `x` and those of `_centred`, for the rule and for running statistics.
     """
-    y, moments[:] = _centred(x, view, axes, kept)
-    y *= _factor(1.0 / np.sqrt(moments[2] + eps), weight, view, axes, kept, per)
+    y, found = _centred(x, view, axes, kept)
+    moments[:] = (x, *found)
+    y *= _factor(1.0 / np.sqrt(found[2] + eps), weight, view, axes, kept, per)
     if bias is not None:
         y += _spread(bias, view, axes, per)
     return y.reshape(x.shape)
@@ -117,8 +118,8 @@ def _standardise_rule(
     By the weight it is `sum(g y s)`, by the bias `sum(g)`.  All of these sums are made of those of
     g and of g y for each index of `kept` and `per` together.
     """
-    # The moments of the forward are arrays: to a Tensor they would be constants, not functions of x.
-    known = moments if type(moments[0]) is type(x) else ()
+    # Another x has other moments, and a Tensor those that depend on it.
+    known = moments[1:] if moments[0] is x else ()
     y, (*_, var) = _centred(x, view, axes, kept, known)
     scale = 1.0 / np.sqrt(var + eps)
     g = g.reshape(view)
