@@ -51,7 +51,7 @@ def _row(
     with_what = f"with{'' if weight else 'out'} weight{' and bias' * bias}"
     return row(
         f"standardise {name} {with_what}",
-        lambda x, *fs: standardise(x, *fs, eps=EPS, **given),
+        lambda x, *fs: standardise(x, *fs, eps=EPS, moments=[], **given),
         normal(*shape),
         *factors,
         reference=lambda x, *fs: composed(x, *(*fs, None, None)[:2], **given),

@@ -174,6 +174,28 @@ def test_a_large_mean_costs_no_accuracy(
     np.testing.assert_allclose(function(x).data, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [1e-15, 1e15])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: F.batch_norm(x, None, None, training=True, eps=0.0),
+        lambda x: F.layer_norm(x, 6, eps=0.0),
+        lambda x: F.group_norm(x, 2, eps=0.0),
+        lambda x: F.rms_norm(x, 6, eps=0.0),
+    ],
+    ids=["batch", "layer", "group", "rms"],
+)
+def test_tiny_and_huge_input_has_the_gradient_of_any_other(
+    function: Callable[[Any], Any], size: float, rng: np.random.Generator
+) -> None:
+    """The result does not depend on the size of the input: no power of the scale overflows."""
+    x, g = rng.normal(size=(2, 4, 6))
+    usual, other = tg.Tensor(x), tg.Tensor((x * size).astype(np.float32))
+    function(usual).backward(g)
+    function(other).backward(g.astype(np.float32))
+    np.testing.assert_allclose(other.grad * np.float32(size), usual.grad, atol=1e-5)
+
+
 def test_constant_input_is_zero_and_its_gradient_is_finite() -> None:
     """Case 32: the variance is 0, and eps keeps the root from it."""
     for value in (0.0, 3.3, 1e6):
@@ -195,6 +217,22 @@ def test_sums_of_float16_do_not_overflow() -> None:
     out.sum().backward()
     assert given.grad.dtype == np.float16
     assert not given.grad.any()
+
+
+def test_a_forward_run_again_on_other_values_leaves_the_rule_alone(
+    rng: np.random.Generator,
+) -> None:
+    """As an audit runs it: the moments that it leaves are not those of the input."""
+    x, g = rng.normal(size=(2, 4, 3))
+    plain, again = tg.Tensor(x), tg.Tensor(x)
+    F.layer_norm(plain, 3).backward(g)
+    out = F.layer_norm(again, 3)
+    node = out._node
+    assert node is not None
+    assert node.op is not None
+    node.op.forward(5 * x + 1, **node.params)
+    out.backward(g)
+    assert (again.grad == plain.grad).all()
 
 
 def test_nan_stays_in_its_channel_or_row() -> None:

@@ -92,16 +92,16 @@ def batch_norm(
             f"batch_norm in training got an input of shape {given.shape}: the variance of fewer "
             "than two values per channel is unknown: give a larger batch, or call eval() first"
         )
-    found: list[Any] = []
+    moments: list[Any] = []
     # Without axes behind the channels there is none: einsum has no fast loop along a length of 1.
     rest = given.shape[2:]
     view = (*given.shape[:2], math.prod(rest)) if rest else given.shape
     axes = "ncs" if rest else "nc"
-    out = _standardised(given, weight, bias, view, axes, "c", "c", eps=eps, moments=found)
+    out = _standardised(given, weight, bias, view, axes, "c", "c", eps=eps, moments=moments)
     if running_mean is not None:
-        mean, var = found[0]
+        _, mean, rest, var = moments
         unbiased = var * (count / (count - 1))
-        running_mean[...] = (1.0 - momentum) * running_mean + momentum * mean
+        running_mean[...] = (1.0 - momentum) * running_mean + momentum * (mean + rest)
         running_var[...] = (1.0 - momentum) * running_var + momentum * unbiased
     return out
 
@@ -162,7 +162,7 @@ def layer_norm(
     """
     given, shape = _rows("layer_norm", x, normalized_shape, weight, bias)
     view = (math.prod(given.shape[: given.ndim - len(shape)]), math.prod(shape))
-    return _standardised(given, weight, bias, view, "rn", "r", "n", eps=eps)
+    return _standardised(given, weight, bias, view, "rn", "r", "n", eps=eps, moments=[])
 
 
 def group_norm(
@@ -214,7 +214,7 @@ def group_norm(
     _check_shape(weight, "weight", (channels,))
     _check_shape(bias, "bias", (channels,))
     view = (batch, groups, channels // groups, math.prod(rest))
-    return _standardised(given, weight, bias, view, "ngcs", "ng", "gc", eps=eps)
+    return _standardised(given, weight, bias, view, "ngcs", "ng", "gc", eps=eps, moments=[])
 
 
 def rms_norm(
@@ -327,8 +327,12 @@ def _lengths(shape: int | Sequence[int]) -> Shape:
 
 
 def _check_shape(array: Any, name: str, expected: Shape) -> None:
-    if array is not None and np.shape(array) != expected:
-        raise ValueError(f"{name} has shape {np.shape(array)}; expected {expected}")
+    if array is None:
+        return
+    # NumPy would ask the protocol of a Tensor, which takes 4 us.
+    found = array.shape if hasattr(array, "shape") else np.shape(array)
+    if found != expected:
+        raise ValueError(f"{name} has shape {found}; expected {expected}")
 
 
 # --- layers ---------------------------------------------------------------------------------------
