@@ -130,11 +130,6 @@ def _keep(shape: tuple[int, ...], p: float, rng: np.random.Generator) -> Any:
     return draw(rng, "random", shape, dtype=np.float32) >= p
 
 
-def positive(value: Any, name: str) -> int:
-    """Return `value` as an int, if it is a positive one."""
-    return as_count(name, value)
-
-
 def floating(dtype: DTypeLike) -> np.dtype[Any]:
     """Return the dtype that parameters get, the default one for None."""
     found = get_default_dtype() if dtype is None else np.dtype(dtype)

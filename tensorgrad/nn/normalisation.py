@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._typing import ArrayLike, DTypeLike, Shape
+from ..checks import as_count
 from ..creation import get_default_dtype
 from ..op import Op
 from ..ops import standardise as ops
 from ..tensor import Tensor, apply, as_tensor
-from .layers import floating, positive
+from .layers import floating
 from .module import Module
 
 # --- functions ------------------------------------------------------------------------------------
@@ -204,7 +205,7 @@ def group_norm(
     >>> group_norm([[1.0, 3.0, 4.0, 8.0]], 2, eps=0.0).tolist()
     [[-1.0, 1.0, -1.0, 1.0]]
     """
-    given, groups = _floats(x, "group_norm"), positive(num_groups, "num_groups")
+    given, groups = _floats(x, "group_norm"), as_count("num_groups", num_groups)
     if given.ndim < 2 or given.shape[1] % groups:
         raise ValueError(
             f"group_norm got an input of shape {given.shape}; expected (batch, channels, ...) with "
@@ -320,7 +321,7 @@ def _rows(
 def _lengths(shape: int | Sequence[int]) -> Shape:
     """Return `normalized_shape` as a tuple."""
     lengths = shape if isinstance(shape, Sequence) else (shape,)
-    found = tuple(positive(n, "normalized_shape") for n in lengths)
+    found = tuple(as_count("normalized_shape", n) for n in lengths)
     if not found:
         raise ValueError("normalized_shape is empty; expected the length of at least one axis")
     return found
@@ -378,7 +379,7 @@ class _BatchNorm(_Normalisation):
         *,
         dtype: DTypeLike = None,
     ) -> None:
-        self.num_features = positive(num_features, "num_features")
+        self.num_features = as_count("num_features", num_features)
         self.eps, self.momentum = eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         shape = (self.num_features,)
@@ -585,8 +586,8 @@ class GroupNorm(_Normalisation):
         *,
         dtype: DTypeLike = None,
     ) -> None:
-        self.num_groups = positive(num_groups, "num_groups")
-        self.num_channels = positive(num_channels, "num_channels")
+        self.num_groups = as_count("num_groups", num_groups)
+        self.num_channels = as_count("num_channels", num_channels)
         if self.num_channels % self.num_groups:
             raise ValueError(
                 f"num_channels is {num_channels}; expected a multiple of num_groups, {num_groups}"
