@@ -66,6 +66,6 @@ def _frozen(tree: Any) -> Hashable:
         return tuple((key, _frozen(value)) for key, value in tree.items())
     if isinstance(tree, slice):
         return (slice, tree.start, tree.stop, tree.step)
-    if isinstance(tree, (float, np.floating)):
-        return (type(tree), tree.hex() if isinstance(tree, float) else tree.tobytes())
+    if isinstance(tree, (float, complex, np.inexact)):  # 0.0 and -0.0 are two numbers
+        return (type(tree), np.asarray(tree).tobytes())
     return (type(tree), tree)
