@@ -99,7 +99,9 @@ class Tape:
             return self._known[id(value)]
         owner = root_of(value)
         storage = self._storages.setdefault(id(owner), Storage(Home.CAPTURED, owner))
-        traced = self._outside(value, storage, label or self.labels.get(id(value), ""))
+        memory = self._memory.get(storage, owner)
+        now = value if memory is owner else as_view(memory, value, address(owner))
+        traced = self._outside(now, storage, label or self.labels.get(id(value), ""))
         traced.array.value = value
         self.captured.append(traced.array)
         self._known[id(value)] = traced
@@ -273,11 +275,12 @@ class Tape:
             return
         whole = key is Ellipsis or (isinstance(key, tuple) and all(k is Ellipsis for k in key))
         exact = self._exact(target, value) if whole else None
-        if exact is None or not self._becomes(target, exact):
-            self.write_by(SETITEM, target, (key, value), {})
-            return
-        self.own(target)
-        target.value[...] = exact.value
+        if exact is not None:
+            self.own(target)  # before the target stands for somebody else's memory
+            if self._becomes(target, exact):
+                target.value[...] = exact.value
+                return
+        self.write_by(SETITEM, target, (key, value), {})
 
     @staticmethod
     def _is_there(target: Traced, key: Any, value: Any) -> bool:
@@ -326,9 +329,15 @@ class Tape:
             )
         private = np.array(memory, order="K")
         self._memory[storage] = private
+        root = root_of(memory)
         for reference in self._looking[storage]:
             traced = reference()
-            if traced is not None and isinstance(traced.value, np.ndarray):
+            # What only stands for this memory has memory of its own.
+            if (
+                traced is not None
+                and isinstance(traced.value, np.ndarray)
+                and root_of(traced.value) is root
+            ):
                 traced.value = as_view(private, traced.value, address(memory))
 
     def stores(self) -> list[tuple[Array, Array]]:
@@ -380,6 +389,7 @@ class Tape:
         if new.storage.home in (Home.ARGUMENT, Home.CAPTURED):
             # Before the first store: what is copied here may be stored to as well.
             new = self._copy_of(new, value.value)
+        self._apart(target)
         stored[array] = new
         self._starts[array] = address(target.value) - address(self._memory[storage])
         self._alive.append(target)
