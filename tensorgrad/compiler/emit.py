@@ -6,7 +6,7 @@ is captured, makes the buffers and resolves the views once, and returns `step`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -85,6 +85,9 @@ class _Writer:
         self.kernels: dict[str, None] = {}
         self._committing = False
         self._literals: dict[Any, str] = {}
+        sets = [value for _, value in recording.sets if isinstance(value, Array)]
+        self._left = {self._renamed(value).storage for value in sets}
+        """The memory of what is put somewhere at the end: gradients, arrays in place of others."""
 
     # --- the whole --------------------------------------------------------------------------------
 
@@ -149,9 +152,10 @@ class _Writer:
         self.lines.append("    " * (self.indent + (self._errstate is not None)) + text)
 
     def _returned(self, array: Array, recorded: Array) -> str:
-        """Write a result; what the next call would overwrite, or the caller has, is copied."""
+        """Write a result; what the next call may write over, or the caller has, is copied."""
         given = array.storage.home is Home.ARGUMENT and recorded.storage is not array.storage
-        if array.shape and (given or self.memory.fixed(array)):
+        left = array.storage in self._left
+        if array.shape and (given or left or self.memory.fixed(array)):
             return f"{self.arrays.read(array)}.copy()"
         return self._shown(array, recorded)
 
@@ -164,9 +168,7 @@ class _Writer:
 
     def _instruction(self, instruction: Instruction) -> None:
         """Write one instruction, under a comment that says where it comes from."""
-        # A number is read at each call, and so is a view of it.
-        whole = all(array.shape for array in instruction.inputs)
-        if instruction.kind is Kind.VIEW and self.memory.fixed(instruction.out) and whole:
+        if self._only_looks(instruction):
             self._fixed_view(instruction)
             return
         self._at(instruction.place)
@@ -193,14 +195,25 @@ class _Writer:
             return f"{self.names.bind(quiet, 'quiet')}()"
         return f"np.errstate({', '.join(f'{key}={value!r}' for key, value in errstate)})"
 
+    def _only_looks(self, instruction: Instruction) -> bool:
+        """Tell whether all that is made are views of memory that is the same at each call."""
+        if instruction.kind not in (Kind.VIEW, Kind.CALL):
+            return False
+        looked_at = {array.storage for array in instruction.inputs}
+        return bool(instruction.outputs) and all(
+            out.storage in looked_at
+            and (self.memory.fixed(out) or out.storage.home is Home.CAPTURED)
+            for out in instruction.outputs
+        )
+
     def _fixed_view(self, instruction: Instruction) -> None:
         """Resolve a view once."""
         for array in instruction.inputs:
             if array.storage.home is Home.MADE and self.memory.fixed(array):
                 self.arrays.buffer(array, "x")
-        out, text = instruction.out, self._call_text(instruction)
-        self.arrays.made.add(out)
-        self.arrays.prepare(f"{self.names.of(out, hint(instruction.function))} = {text}")
+        text = self._call_text(instruction, read=self.arrays.place)
+        self.arrays.made.update(instruction.outputs)
+        self._assign(instruction, text, self.arrays.prepare)
 
     def _view(self, instruction: Instruction) -> None:
         self._assign(instruction, self._call_text(instruction))
@@ -213,29 +226,34 @@ class _Writer:
             self._line(f"if {name}.shape != {out.shape} or {name}.dtype != {dtype}:")
             self._line("    return MISSED")
 
-    def _assign(self, instruction: Instruction, text: str) -> None:
+    def _assign(
+        self, instruction: Instruction, text: str, line: Callable[[str], None] | None = None
+    ) -> None:
         """Write `name = text`, for each of several results."""
-        out = instruction.out
+        out, line = instruction.out, line or self._line
         if isinstance(out, Array):
-            self._line(f"{self.names.of(out, hint(instruction.function))} = {text}")
+            line(f"{self.names.of(out, hint(instruction.function))} = {text}")
             return
         name = self.names.new(hint(instruction.function))
-        self._line(f"{name} = {text}")
-        self._unpack(out, name, name)
+        line(f"{name} = {text}")
+        self._unpack(out, name, name, line)
 
-    def _unpack(self, tree: Any, text: str, suggestion: str) -> None:
+    def _unpack(self, tree: Any, text: str, suggestion: str, line: Callable[[str], None]) -> None:
         for i, item in enumerate(tree):
             if isinstance(item, Array):
-                self._line(f"{self.names.of(item, suggestion)} = {text}[{i}]")
+                line(f"{self.names.of(item, suggestion)} = {text}[{i}]")
             elif isinstance(item, (tuple, list)):
-                self._unpack(item, f"{text}[{i}]", suggestion)
+                self._unpack(item, f"{text}[{i}]", suggestion, line)
 
-    def _call_text(self, instruction: Instruction, out: str = "") -> str:
+    def _call_text(
+        self, instruction: Instruction, out: str = "", read: Callable[[Array], str] | None = None
+    ) -> str:
         """Write the call itself."""
         function, args = instruction.function, instruction.args
+        read = read or self.arrays.read
         if function == GETITEM:
-            return f"{self.arrays.read(args[0])}[{self.names.key(args[1], self.arrays.read)}]"
-        given = [self.names.value(a, self.arrays.read) for a in args]
+            return f"{read(args[0])}[{self.names.key(args[1], self.arrays.read)}]"
+        given = [self.names.value(a, read) for a in args]
         if out and instruction.kind is Kind.ELEMENTWISE:
             given = [self._operand(instruction, a) for a in args]
         params = dict(instruction.params)
@@ -466,6 +484,8 @@ class _Writer:
 
     def _kept(self, array: Array, recorded: Array) -> str:
         """Write what is left behind; what belongs to somebody else, or to all calls, is copied."""
+        if array is recorded and array.storage.home in (Home.ARGUMENT, Home.CAPTURED):
+            return self.arrays.place(array)  # as `self.last = self.now`: the same object
         ours = array.storage.home is Home.MADE or not array.shape
         return self._shown(array, recorded) if ours else f"{self.arrays.read(array)}.copy()"
 

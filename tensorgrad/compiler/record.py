@@ -27,9 +27,9 @@ from ..handle import NUMBER_KINDS, Handle
 from ..random import as_generator
 from ..trees import flatten, rebuild
 from .discover import Reach, Spot, check_numbers, containers, discover
-from .errors import CompileError
+from .errors import CompileError, NotNowError
 from .leaves import LeafState, WatchedLeaf, watched
-from .program import Array, Home, Phase, Place, Program, numbers_in
+from .program import Array, Home, Kind, Phase, Place, Program, numbers_in
 from .tape import Tape
 from .traced import _OURS, Traced
 
@@ -76,8 +76,8 @@ class Recording:
     """What is set at the end: an Array, or a plain value."""
     ticked: list[Leaf] = field(default_factory=list)
     """Leaves whose data were written."""
-    origins: dict[Array, Spot] = field(default_factory=dict)
-    """Where each captured array was found."""
+    origins: dict[Array, list[Spot]] = field(default_factory=dict)
+    """Where each captured array was found: one object may be in several places."""
     spots: list[Spot] = field(default_factory=list)
     generators: list[np.random.Generator] = field(default_factory=list)
     returned: int = 0
@@ -151,6 +151,8 @@ class Recorder(Watcher):
         self.errstate = np.geterr()
         self.leaves: dict[Leaf, LeafState] = {}
         self.handles: list[tuple[Handle, Any, Traced]] = []
+        self.nodes: list[tuple[Handle, Node | None, Leaf | None]] = []
+        """The tensors, their nodes, and those that they had before they were frozen."""
         self.fetched: list[Spot] = []
         self.inputs: list[Array] = []
         self.looked_up: list[Array] = []
@@ -211,6 +213,12 @@ class Recorder(Watcher):
                 spot.put(spot.found)
             for tensor, data, _ in self.handles:
                 tensor._data = data
+            for tensor, node, frozen in self.nodes:
+                tensor._node = node
+                if frozen is not None:
+                    tensor._frozen = frozen
+                elif hasattr(tensor, "_frozen"):
+                    del tensor._frozen
             for leaf, state in self.leaves.items():
                 state.restore(leaf)
 
@@ -230,6 +238,7 @@ class Recorder(Watcher):
             traced = self.tape.argument(data, label)
             self._look_up(Spot("attribute", tensor, "_data", None), traced)
         self.handles.append((tensor, data, traced))
+        self.nodes.append((tensor, node, getattr(tensor, "_frozen", None)))
         tensor._data = traced
         leaf = tensor._leaf()
         if leaf is not None and leaf not in self.leaves:
@@ -329,8 +338,12 @@ class Recorder(Watcher):
             sets += state.changes(leaf, self.tape)
             if leaf.time != state.time:
                 ticked.append(leaf)
-        kept = [value for _, value in sets if isinstance(value, Array)]
-        rebound = []
+        self._check_nodes()
+        grads = [(slot.holder, value) for slot, value in sets if isinstance(value, Array)]
+        # A buffer that is read as the last gradient cannot take the next one.
+        read = {id(spot.holder) for spot in self.fetched}
+        kept = [value for leaf, value in grads if id(leaf) not in read]
+        rebound = [value for leaf, value in grads if id(leaf) in read]
         for tensor, _data, traced in self.handles:
             if tensor._data is not traced:
                 array = self.tape.read(tensor._data)
@@ -341,7 +354,7 @@ class Recorder(Watcher):
         for spot, traced in self.swaps:
             now = spot.current()
             if isinstance(now, Traced) and now is not traced:
-                array = self.tape.read(now)
+                array = self._left(now)
                 sets.append((spot, array))
                 rebound.append(array)
                 self._fetch(spot, traced)
@@ -369,8 +382,43 @@ class Recorder(Watcher):
             len(program.results) - len(rebound),
         )  # fmt: skip
 
+    def _check_nodes(self) -> None:
+        """Raise if a tensor records at the end that did not at the start, or the other way."""
+        for tensor, node, _ in self.nodes:
+            if tensor._node is not node:
+                raise CompileError(
+                    f"a compiled function changes whether a tensor of shape {tensor.shape} "
+                    "records, which it would do when it is recorded and not at each call: set "
+                    "requires_grad outside, or compute with x.detach() or a new tensor"
+                )
+
+    def _read(self, traced: Traced) -> Array:
+        """Return what an array is now; one of no axes that a number was written to stays one."""
+        array = self.tape.read(traced)
+        if array.number and isinstance(traced.value, np.ndarray):
+            traced = self.tape.call(Kind.ELEMENTWISE, np.array, (traced,), {})
+            array = traced.array
+        return array
+
+    def _left(self, traced: Traced) -> Array:
+        """Return what is put in place of an array: of one from outside, itself and no copy."""
+        array: Array = traced.array
+        if array.storage.home not in (Home.ARGUMENT, Home.CAPTURED):
+            return self._read(traced)
+        if array not in self.inputs and not any(array is other.array for _, other in self.swaps):
+            raise CompileError(
+                "a compiled function puts a view of an array from outside in place of another "
+                "array: give a copy of it, x[...].copy()"
+            )
+        return array
+
     def _fetch(self, spot: Spot, traced: Traced) -> None:
         """Look a captured array up at each call, since each call puts another one there."""
+        storage = traced.array.storage
+        names = [array for array, _ in self._places()]
+        for known in (names, self.tape.captured):
+            if sum(array.storage is storage for array in known) > 1:
+                raise NotNowError  # other names for the memory, which the next call finds apart
         traced.array.storage.home = Home.ARGUMENT
         traced.array.value = None
         self._look_up(spot, traced)
@@ -379,11 +427,18 @@ class Recorder(Watcher):
         self.fetched.append(spot)
         self.looked_up.append(traced.array)
 
-    def _origins(self) -> dict[Array, Spot]:
-        """Return where each captured array was found."""
-        origins = {traced.array: spot for spot, traced in self.swaps}
+    def _places(self) -> Iterator[tuple[Array, Spot]]:
+        """Yield every array that was found, and where."""
+        yield from ((traced.array, spot) for spot, traced in self.swaps)
         for tensor, _, traced in self.handles:
-            origins[traced.array] = Spot("attribute", tensor, "_data", None)
+            yield traced.array, Spot("attribute", tensor, "_data", None)
+
+    def _origins(self) -> dict[Array, list[Spot]]:
+        """Return where each captured array was found."""
+        origins: dict[Array, list[Spot]] = {}
+        for array, spot in self._places():
+            if array.value is not None:
+                origins.setdefault(array, []).append(spot)
         return origins
 
     def _shared(self) -> list[tuple[int, Handle]]:
@@ -397,7 +452,7 @@ class Recorder(Watcher):
             numbers = [i for i, tensor in enumerate(self.given_list) if tensor is value]
             return Result(None, None, given=numbers[0])
         if isinstance(value, (Traced, np.ndarray)):
-            return Result(self.tape.read(self.tape.lifted(value)), None)
+            return Result(self._read(self.tape.lifted(value)), None)
         if (
             isinstance(value, Handle)
             and id(value) not in owned
