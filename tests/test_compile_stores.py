@@ -217,3 +217,63 @@ def test_a_number_written_over_is_an_array_still() -> None:
             yield run()
 
     told_twice(story, runs=1)
+
+
+def test_tensors_are_written_to_arrays() -> None:
+    def story(compiled: Any) -> Iterator[Any]:
+        a, t = np.zeros(3), tg.Tensor(np.arange(3.0), requires_grad=False)
+
+        def step(x: Any) -> Any:
+            b = np.zeros_like(x)
+            a[...] = t
+            a[0] = t[1]
+            b[1:] = t[:2]
+            return a + 1.0, b
+
+        run = compiled(step)
+        for i in range(3):
+            t.data = t.data + i
+            yield run(np.ones(3))
+
+    told_twice(story, runs=1)
+
+
+def test_a_number_of_a_graph_is_not_written_to_an_array() -> None:
+    a, w = np.zeros(3), tg.Tensor(2.0)
+
+    @tg.compile
+    def step() -> None:
+        a[0] = w * 2.0
+
+    with pytest.raises(tg.CompileError, match=r"write x\.data"):
+        step()
+    assert a.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_number_is_chosen_by_a_mask() -> None:
+    def story(compiled: Any) -> Iterator[Any]:
+        n = np.array(-1.0)
+
+        def step(x: Any) -> Any:
+            np.maximum(n, x.sum(), out=n, where=x.sum() > 2.0)
+            return x.max(axis=None, keepdims=True), x.max()
+
+        run = compiled(step)
+        for i in range(3):
+            yield run(np.arange(3.0) * i), n.copy()
+
+    told_twice(story, runs=1)
+
+
+def test_draws_before_an_error_are_taken_back() -> None:
+    rng = np.random.default_rng(0)
+
+    @tg.compile
+    def step(x: Any, i: Any) -> Any:
+        return tg.rand(2, rng=rng).data + x[i]
+
+    step(np.ones(3), np.array([0, 1]))
+    before = rng.bit_generator.state
+    with pytest.raises(IndexError, match="out of bounds"):
+        step(np.ones(3), np.array([0, 9]))
+    assert rng.bit_generator.state == before

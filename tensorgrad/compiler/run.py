@@ -354,14 +354,20 @@ class _Entry:
 
 
 def _restoring(step: Callable[..., Any], generators: list[np.random.Generator]) -> Any:
-    """Take random draws back when a call turns out to be none for the code."""
+    """Take random draws back when a call turns out to be none for the code, or fails."""
 
     def restoring(*arrays: Any) -> Any:
         states = [generator.bit_generator.state for generator in generators]
-        found = step(*arrays)
-        if found is MISSED:
-            for generator, state in zip(generators, states, strict=True):
-                generator.bit_generator.state = state
+        found = MISSED
+        try:
+            found = step(*arrays)
+        except KeyboardInterrupt:
+            found = None  # which may have waited for the end of the update
+            raise
+        finally:
+            if found is MISSED:
+                for generator, state in zip(generators, states, strict=True):
+                    generator.bit_generator.state = state
         return found
 
     return restoring

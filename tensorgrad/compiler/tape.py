@@ -298,6 +298,10 @@ class Tape:
         """Write down a call that writes into its first argument, in place."""
         storage = target.array.storage
         self._check_rows(storage)
+        if isinstance(target.value, np.generic):
+            raise CompileError(
+                "a compiled function writes to a NumPy scalar, which keeps its value: give an array"
+            )
         if storage.home in (Home.ARGUMENT, Home.CAPTURED) and storage not in self._private:
             self._copied(storage)
         self.own(target)

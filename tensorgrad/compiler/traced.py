@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .._typing import Shape
+from ..handle import Handle
 from .errors import CompileError, NotNowError
 from .program import GETITEM, Array, Instruction, Kind, Method
 from .tape import Tape
@@ -236,10 +237,17 @@ class Traced(NDArrayOperatorsMixin):
         return self.tape.call(Kind.CALL, GETITEM, (self, _with_plain_slices(key)), {})
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(value, Handle):
+            if value._node is not None and not value.shape:
+                raise CompileError(
+                    "a compiled function writes a tensor that records to an array, which takes the "
+                    "number out of its graph: write x.data"
+                )
+            value = value._data if value._node is None else np.asarray(value)
         self.tape.write(self, _with_plain_slices(key), value)
 
     def __pow__(self, other: Any) -> Any:
-        """Raise to a power: the operator of arrays takes a root or a reciprocal for some numbers."""
+        """Raise to a power: for some numbers the operator takes a root or a reciprocal."""
         if isinstance(other, (int, float)) and self._has_its_own_power():
             return self.tape.call(Kind.CALL, operator.pow, (self, other), {})
         return np.power(self, other)
@@ -344,7 +352,7 @@ class _Masked:
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Call it on inputs and starting values."""
         inputs, start = args[: self.ufunc.nin], args[self.ufunc.nin :]
-        return self.ufunc(*inputs, out=tuple(s.copy() for s in start), **params)
+        return self.ufunc(*inputs, out=tuple(np.array(s) for s in start), **params)
 
 
 class _Into:

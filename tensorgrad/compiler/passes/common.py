@@ -50,7 +50,8 @@ def _key(instruction: Instruction) -> Hashable:
     if instruction.kind is Kind.REDUCTION and instruction.out.shape:
         params = {k: v for k, v in params.items() if k != "keepdims"}
     try:
-        found: Hashable = (instruction.function, _frozen(instruction.args), _frozen(params))
+        given = _frozen(instruction.args), _frozen(params)
+        found: Hashable = (instruction.function, *given, instruction.out.number)
         hash(found)
     except TypeError:
         return None
