@@ -322,7 +322,8 @@ def _arrays_of(kind: type, names: Iterable[str]) -> Iterator[_Entry]:
 def _slots(kind: type, item: Any) -> Iterator[tuple[str, Any]]:
     """Yield the attributes of an object for which its class has a slot."""
     for name, slot in vars(kind).items():
-        if isinstance(slot, types.MemberDescriptorType):
+        # `__dict__` is a slot of SimpleNamespace: what is in it would be found in two places.
+        if isinstance(slot, types.MemberDescriptorType) and name != "__dict__":
             with contextlib.suppress(AttributeError):  # a slot that has no value yet
                 yield name, slot.__get__(item)
 

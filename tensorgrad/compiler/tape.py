@@ -191,6 +191,10 @@ class Tape:
                 f"{item.shape} that is no array of the recording: make it with np.empty_like(x) or "
                 "np.zeros(shape, like=x), or give it as an argument"
             )
+        if not hasattr(item, "tape"):
+            raise CompileError(
+                f"a compiled function writes into a {type(item).__name__}: give an array"
+            )
         return item
 
     def watch(self, value: Any, label: str) -> None:
