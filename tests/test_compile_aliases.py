@@ -248,3 +248,20 @@ def test_views_of_numbers(size: int) -> None:
             yield run(np.arange(float(size))), s.n.copy(), s.a.copy()
 
     told_twice(story)
+
+
+def test_another_tensor_is_given_and_changed_in_place_at_each_call() -> None:
+    def story(compiled: Any) -> Iterator[Any]:
+        def step(t: Any, u: Any) -> Any:
+            t *= 2.0
+            t[0] = -1.0
+            u += t
+            return t
+
+        run = compiled(step)
+        for i in range(3):
+            t, u = (Tensor(np.arange(3.0) + k, requires_grad=False) for k in (i, 2 * i))
+            yield run(t, u) is t, t.data, u.data
+        yield run(t, t) is t, t.data
+
+    told_twice(story, runs=2)

@@ -98,6 +98,7 @@ class _Writer:
         captured = [self.names.of(a) for a in self.program.captured]
         arguments = [self.names.of(a) for a in self.program.arguments]
         self._given = {leaf: self.names.new("given_leaf") for leaf in self.recording.given}
+        self._given |= {t: self.names.new("given_tensor") for _, t in self.recording.moved}
         arguments += self._given.values()
         for instruction in self.order.before:
             self._instruction(instruction)
@@ -491,7 +492,7 @@ class _Writer:
 
     def _holder(self, holder: Any) -> str:
         """Return the name of a leaf or a tensor."""
-        given = next((name for leaf, name in self._given.items() if leaf is holder), None)
+        given = next((name for other, name in self._given.items() if other is holder), None)
         if given is not None:
             return given
         known = (

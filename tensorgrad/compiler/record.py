@@ -70,6 +70,8 @@ class Recording:
     """The leaves of the tensors that the caller gives, in order: others at each call."""
     shared: list[tuple[int, Handle]] = field(default_factory=list)
     """Of these tensors, those that the function finds in another way as well, by their number."""
+    moved: list[tuple[int, Handle]] = field(default_factory=list)
+    """Of the tensors that the caller gives, those that have another array at the end."""
     tensors: list[tuple[Handle, Node | None]] = field(default_factory=list)
     """The tensors that were found, not those that the caller gives, and whether they record."""
     sets: list[tuple[Spot, Any]] = field(default_factory=list)
@@ -363,6 +365,7 @@ class Recorder(Watcher):
                     f"a compiled function puts a {type(now).__name__} in place of an array "
                     f"({spot.key}): write to the array with x[...] = ..., or return the new one"
                 )
+        moved = {id(tensor) for tensor, _, traced in self.handles if tensor._data is not traced}
         stores = self.tape.stores()
         program = Program(
             self.tape.instructions,
@@ -377,6 +380,7 @@ class Recorder(Watcher):
             [(leaf, s.tensor, s.label) for leaf, s in self.leaves.items()],
             [leaf for leaf in (t._node for t in self.given_list) if isinstance(leaf, Leaf)],
             self._shared(),
+            [(i, t) for i, t in enumerate(self.given_list) if id(t) in moved],
             [(t, t._node) for t, _, _ in self.handles if id(t) not in self.given_tensors],
             sets, ticked, self._origins(), spots, self.generators,
             len(program.results) - len(rebound),

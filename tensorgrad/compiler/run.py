@@ -297,7 +297,8 @@ class _Entry:
                 return OTHER
             if self._overlaps([*arrays, *fetched]):
                 return MISSED
-            found = self._step(*arrays, *fetched, *nodes)
+            moved = [tensors[i] for i, _ in self.recording.moved]
+            found = self._step(*arrays, *fetched, *nodes, *moved)
             return found if found is MISSED else self._wrapped(found, tensors)
 
     def _overlaps(self, arrays: list[Any]) -> bool:
