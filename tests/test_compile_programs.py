@@ -19,12 +19,35 @@ CALLS = 4
 SHAPES = [(3, 4), (4,), (3, 1), (1, 4), (), (2, 3, 4), (0, 4)]
 LARGE = [(95, 99), (99,), (95, 1), (1, 99), ()]
 SPECIAL = [0.0, -0.0, 1e-40, 1e-310, np.inf, -np.inf, np.nan]
-UNARY = "negative absolute sqrt square exp tanh sign reciprocal floor isnan logical_not".split()
-BINARY = "add subtract multiply divide maximum minimum power greater less_equal equal".split()
-SIGNS = "+ - * / ** > <= !=".split()
-NUMBERS = "2 0.5 -1 1 0.0 -0.0 True np.float32(0.7) np.array(0.25)".split()
+UNARY = [
+    "negative",
+    "absolute",
+    "sqrt",
+    "square",
+    "exp",
+    "tanh",
+    "sign",
+    "reciprocal",
+    "floor",
+    "isnan",
+    "logical_not",
+]
+BINARY = [
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "maximum",
+    "minimum",
+    "power",
+    "greater",
+    "less_equal",
+    "equal",
+]
+SIGNS = ["+", "-", "*", "/", "**", ">", "<=", "!="]
+NUMBERS = ["2", "0.5", "-1", "1", "0.0", "-0.0", "True", "np.float32(0.7)", "np.array(0.25)"]
 AXES = ["", "axis=0", "axis=-1", "keepdims=True", "axis=0, keepdims=True"]
-KEYS = "0 1: ::2 ::-1 ... None ...,0 ...,1: [0,0] x>0".split()
+KEYS = ["0", "1:", "::2", "::-1", "...", "None", "...,0", "...,1:", "[0,0]", "x>0"]
 VIEWS = ["{x}.T", "{x}.reshape(-1)", "{x}[None]", "np.flip({x}, -1)", "np.split({x}, 2)[0]"]
 JOINS = ["np.concatenate([{x}, {y}])", "np.stack([{x}, {y}])", "{x} @ {y}", "np.dot({x}, {y})"]
 DTYPES = ["np.float32", "np.float64", "np.int64", "bool", "np.complex64", "np.float16"]
