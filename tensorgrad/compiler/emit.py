@@ -7,7 +7,6 @@ is captured, makes the buffers and resolves the views once, and returns `step`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
@@ -21,6 +20,7 @@ from .arithmetic import dtype_of_numbers
 from .buffers import Buffers
 from .calls import by_position, casts_a_float, small_product, wants_an_array
 from .chain import Literal
+from .code import MISSED, Code
 from .loops import Loop
 from .names import Names, hint, symbol
 from .plan import Plan
@@ -35,27 +35,11 @@ from .program import (
     Phase,
     Place,
 )
-from .record import Recording
+from .recording import Recording
 from .runners import halved
 from .tape import ASTYPE, COPY
 from .traced import Attribute
 from .values import Draw, equal, spread
-
-MISSED = object()
-"""What `step` returns when the call is not like the recording: nothing has been changed then."""
-
-
-@dataclass
-class Code:
-    """What was written."""
-
-    source: str
-    bound: dict[str, Any]
-    """What the names in it stand for."""
-    leaves: list[Any]
-    """Of each array that `prepare` returns beside `step`, whose gradient it is, or None."""
-    kernels: list[str]
-    """The text of the loops that it calls."""
 
 
 def emit(recording: Recording, plan: Plan, atomic: bool = True) -> Code:
@@ -97,7 +81,9 @@ class _Writer:
             self._name_gradients(leaf, label)
         captured = [self.names.of(a) for a in self.program.captured]
         arguments = [self.names.of(a) for a in self.program.arguments]
-        self._given = {leaf: self.names.new("given_leaf") for leaf in self.recording.given}
+        self._given: dict[Any, str] = {
+            leaf: self.names.new("given_leaf") for leaf in self.recording.given
+        }
         self._given |= {t: self.names.new("given_tensor") for _, t in self.recording.moved}
         arguments += self._given.values()
         for instruction in self.order.before:
@@ -169,7 +155,7 @@ class _Writer:
 
     def _instruction(self, instruction: Instruction) -> None:
         """Write one instruction, under a comment that says where it comes from."""
-        if self._only_looks(instruction):
+        if self.memory.looked_at(instruction):
             self._fixed_view(instruction)
             return
         self._at(instruction.place)
@@ -195,17 +181,6 @@ class _Writer:
         if {value for _, value in errstate} == {"ignore"}:
             return f"{self.names.bind(quiet, 'quiet')}()"
         return f"np.errstate({', '.join(f'{key}={value!r}' for key, value in errstate)})"
-
-    def _only_looks(self, instruction: Instruction) -> bool:
-        """Tell whether all that is made are views of memory that is the same at each call."""
-        if instruction.kind not in (Kind.VIEW, Kind.CALL):
-            return False
-        looked_at = {array.storage for array in instruction.inputs}
-        return bool(instruction.outputs) and all(
-            out.storage in looked_at
-            and (self.memory.fixed(out) or out.storage.home is Home.CAPTURED)
-            for out in instruction.outputs
-        )
 
     def _fixed_view(self, instruction: Instruction) -> None:
         """Resolve a view once."""

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..handle import Handle
+from .code import MISSED
 from .discover import Spot
-from .emit import MISSED
 from .names import Names
 from .program import Array
 

@@ -20,13 +20,15 @@ from ..op import op
 from ..recording import made, recorded
 from ..tensor import ABOVE
 from ..trees import flatten, rebuild
+from .code import MISSED
 from .discover import Spot
-from .emit import MISSED, emit
+from .emit import emit
 from .errors import CompileError, NotNowError
 from .guard import OTHER, Guard
 from .plan import Plan, planned
 from .program import Kind
-from .record import Recording, record
+from .record import record
+from .recording import Recording
 from .report import MemoryTable, PlanTable, memory_table, plan_table
 from .values import address, root_of
 

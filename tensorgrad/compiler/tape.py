@@ -23,6 +23,7 @@ from .values import (
     as_view,
     base_of,
     equal,
+    is_there,
     lowered,
     mapped,
     mapped_traced,
@@ -185,15 +186,12 @@ class Tape:
 
     def target(self, item: Any) -> Traced:
         """Return what is written to as a traced array."""
-        if isinstance(item, np.ndarray):
-            raise CompileError(
-                f"a compiled function writes what it computes into a NumPy array of shape "
-                f"{item.shape} that is no array of the recording: make it with np.empty_like(x) or "
-                "np.zeros(shape, like=x), or give it as an argument"
-            )
         if not hasattr(item, "tape"):
+            what = "NumPy array of shape" if isinstance(item, np.ndarray) else type(item).__name__
             raise CompileError(
-                f"a compiled function writes into a {type(item).__name__}: give an array"
+                f"a compiled function writes what it computes into a {what} {item.shape} that is "
+                "no array of the recording: make it with np.empty_like(x) or "
+                "np.zeros(shape, like=x), or give it as an argument"
             )
         return item
 
@@ -275,7 +273,7 @@ class Tape:
     def write(self, target: Traced, key: Any, value: Any) -> None:
         """Write `target[key] = value`."""
         self._check_rows(target.array.storage)
-        if self._is_there(target, key, value):
+        if is_there(target, key, value):
             return
         whole = key is Ellipsis or (isinstance(key, tuple) and all(k is Ellipsis for k in key))
         exact = self._exact(target, value) if whole else None
@@ -285,16 +283,6 @@ class Tape:
                 target.value[...] = exact.value
                 return
         self.write_by(SETITEM, target, (key, value), {})
-
-    @staticmethod
-    def _is_there(target: Traced, key: Any, value: Any) -> bool:
-        """Tell whether a view is put back where it is: the end of `x[i] += y`, for a slice i."""
-        return (
-            hasattr(value, "tape")
-            and value.array.storage is target.array.storage
-            and not list(traced_in(key))
-            and same_view(target.value[key], value.value)
-        )
 
     def write_by(
         self, function: Callable[..., Any], target: Traced, args: Any, params: dict[str, Any]
@@ -338,14 +326,9 @@ class Tape:
         private = np.array(memory, order="K")
         self._memory[storage] = private
         root = root_of(memory)
-        for reference in self._looking[storage]:
-            traced = reference()
+        for traced in self._alive_in(storage):
             # What only stands for this memory has memory of its own.
-            if (
-                traced is not None
-                and isinstance(traced.value, np.ndarray)
-                and root_of(traced.value) is root
-            ):
+            if isinstance(traced.value, np.ndarray) and root_of(traced.value) is root:
                 traced.value = as_view(private, traced.value, address(memory))
 
     def stores(self) -> list[tuple[Array, Array]]:
