@@ -265,3 +265,38 @@ def test_another_tensor_is_given_and_changed_in_place_at_each_call() -> None:
         yield run(t, t) is t, t.data
 
     told_twice(story, runs=2)
+
+
+def test_a_state_is_made_at_the_first_call() -> None:
+    """Where None was an array is left, as in eager."""
+
+    def story(compiled: Any) -> Iterator[Any]:
+        s = SimpleNamespace(sum=None, last=None)
+
+        def step(x: Any) -> Any:
+            if s.sum is None:
+                s.sum = np.zeros_like(x)
+            s.sum = s.sum + x
+            s.last = x * 2.0
+            return s.sum * 1.0
+
+        run = compiled(step)
+        for i in range(6):
+            if i == 4:
+                s.sum = None
+            yield run(np.arange(3.0) + i), s.sum, s.last
+
+    told_twice(story, runs=3)
+
+
+def test_a_state_is_not_left_by_an_error() -> None:
+    s = SimpleNamespace(sum=None)
+
+    @tg.compile
+    def step(x: Any) -> Any:
+        s.sum = x + 1.0
+        return float(x.sum())
+
+    with pytest.raises(tg.CompileError, match=r"float\(\)"):
+        step(np.ones(3))
+    assert s.sum is None

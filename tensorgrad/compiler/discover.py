@@ -84,6 +84,8 @@ class Reach:
     holders: list[tuple[Handle, Any]] = field(default_factory=list)
     """What holds each tensor, once for each place."""
     arrays: list[tuple[Spot, str]] = field(default_factory=list)
+    empty: list[Spot] = field(default_factory=list)
+    """Where None is, in place of which the function may put an array."""
     generators: list[np.random.Generator] = field(default_factory=list)
     spots: list[Spot] = field(default_factory=list)
     """Where modules, tensors and functions hang, and the numbers of modules and optimisers."""
@@ -101,6 +103,8 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
     stack: list[tuple[Any, str, Spot | None]] = [(function, "", None), (arguments, "", None)]
     while stack and len(seen) < _LIMIT:
         item, label, spot = stack.pop()
+        if item is None and spot is not None and not isinstance(spot.holder, tuple):
+            reach.empty.append(spot)
         if isinstance(item, (*_ATOMS, *_NUMBERS)):
             continue
         if isinstance(item, np.ndarray):

@@ -165,7 +165,7 @@ class Recorder(Watcher):
                 self.swaps.append((spot, traced))
             yield
         finally:
-            for spot, _ in self.swaps:
+            for spot in [*self._filled(), *(spot for spot, _ in self.swaps)]:
                 spot.put(spot.found)
             for tensor, data, _ in self.handles:
                 tensor._data = data
@@ -307,18 +307,10 @@ class Recorder(Watcher):
                 rebound.append(array)
                 if traced.array.value is not None:
                     self._fetch(Spot("attribute", tensor, "_data", None), traced)
-        for spot, traced in self.swaps:
-            now = spot.current()
-            if isinstance(now, Traced) and now is not traced:
-                array = self._left(now)
-                sets.append((spot, array))
-                rebound.append(array)
-                self._fetch(spot, traced)
-            elif now is not traced:
-                raise CompileError(
-                    f"a compiled function puts a {type(now).__name__} in place of an array "
-                    f"({spot.key}): write to the array with x[...] = ..., or return the new one"
-                )
+        placed = self._put_in_place()
+        sets += placed
+        rebound += [array for _, array in placed]
+        spots += self._filled()
         moved = {id(tensor) for tensor, _, traced in self.handles if tensor._data is not traced}
         stores = self.tape.stores()
         program = Program(
@@ -339,6 +331,25 @@ class Recorder(Watcher):
             sets, ticked, self._origins(), spots, self.generators,
             len(program.results) - len(rebound),
         )  # fmt: skip
+
+    def _put_in_place(self) -> list[tuple[Spot, Array]]:
+        """Return what the function has put in place of arrays or of None, and where."""
+        placed = [(spot, self._left(spot.current())) for spot in self._filled()]
+        for spot, traced in self.swaps:
+            now = spot.current()
+            if isinstance(now, Traced) and now is not traced:
+                placed.append((spot, self._left(now)))
+                self._fetch(spot, traced)
+            elif now is not traced:
+                raise CompileError(
+                    f"a compiled function puts a {type(now).__name__} in place of an array "
+                    f"({spot.key}): write to the array with x[...] = ..., or return the new one"
+                )
+        return placed
+
+    def _filled(self) -> list[Spot]:
+        """List the places where None was and an array is: a state, made at the first call."""
+        return [spot for spot in self.reach.empty if isinstance(spot.current(), Traced)]
 
     def _check_nodes(self) -> None:
         """Raise if a tensor records at the end that did not at the start, or the other way."""
