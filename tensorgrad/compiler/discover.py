@@ -86,6 +86,8 @@ class Reach:
     arrays: list[tuple[Spot, str]] = field(default_factory=list)
     empty: list[Spot] = field(default_factory=list)
     """Where None is, in place of which the function may put an array."""
+    settled: set[int] = field(default_factory=set)
+    """Containers that nobody changes, as their owner's class says by `settled`: not watched."""
     generators: list[np.random.Generator] = field(default_factory=list)
     spots: list[Spot] = field(default_factory=list)
     """Where modules, tensors and functions hang, and the numbers of modules and optimisers."""
@@ -97,8 +99,7 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
     seen: dict[int, Any] = {}
     parts: set[int] = set()
     """What is a module, or below one: its numbers are watched."""
-    settled: set[int] = set()
-    """Containers that nobody changes, as their owner's class says by `settled`: not watched."""
+    settled = reach.settled
     names: dict[int, str] = {}
     stack: list[tuple[Any, str, Spot | None]] = [(function, "", None), (arguments, "", None)]
     while stack and len(seen) < _LIMIT:

@@ -372,6 +372,7 @@ class Recorder(Watcher):
     def _left(self, traced: Traced) -> Array:
         """Return what is put in place of an array: of one from outside, itself and no copy."""
         array: Array = traced.array
+        self.tape.touched.add(array)
         if array.storage.home not in (Home.ARGUMENT, Home.CAPTURED):
             return self._read(traced)
         if array not in self.inputs and not any(array is other.array for _, other in self.swaps):
@@ -408,6 +409,13 @@ class Recorder(Watcher):
         for array, spot in self._places():
             if array.value is not None:
                 origins.setdefault(array, []).append(spot)
+        # In these an array is never replaced, or they are watched as a whole.
+        watched = {id(s.holder) for s in self.reach.spots if s.read in ("items", "values")}
+        for array, spots in [*origins.items()]:
+            free = [s for s in spots if id(s.holder) not in self.reach.settled | watched]
+            origins[array] = free or spots[:1]
+            if array not in self.tape.touched and len(free) < 2:
+                del origins[array]
         return origins
 
     def _shared(self) -> list[tuple[int, Handle]]:

@@ -50,6 +50,7 @@ class Tape:
     ) -> None:
         self.instructions: list[Instruction] = []
         self.captured: list[Array] = []
+        self.touched: set[Array] = set()  # by the function
         self.labels: dict[int, str] = {}
         """What is known to the user by a name, by the id of the array."""
         self._wrap = wrap
@@ -182,7 +183,9 @@ class Tape:
 
     def lifted(self, item: Any) -> Traced:
         """Return an operand as a traced array."""
-        return self._plain(item) if isinstance(item, np.ndarray) else item
+        traced: Traced = self._plain(item) if isinstance(item, np.ndarray) else item
+        self.touched.add(traced.array)
+        return traced
 
     def target(self, item: Any) -> Traced:
         """Return what is written to as a traced array."""
@@ -313,10 +316,10 @@ class Tape:
     def own(self, target: Traced) -> None:
         """Make sure that writing to the value writes to nobody else's memory."""
         storage = target.array.storage
-        if storage.home not in (Home.ARGUMENT, Home.CAPTURED):
-            return
-        memory = self._memory[storage]
-        if memory is not storage.owner:
+        self.touched.add(target.array)
+        outside = storage.home in (Home.ARGUMENT, Home.CAPTURED)
+        memory = self._memory[storage] if outside else None
+        if memory is None or memory is not storage.owner:
             return
         if not (memory.flags.c_contiguous or memory.flags.f_contiguous):
             raise CompileError(
