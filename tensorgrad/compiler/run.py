@@ -214,12 +214,12 @@ class _Entry:
         arguments = recording.program.arguments
         count = len(arguments) - len(recording.fetched)
         self._fetched = list(zip(recording.fetched, arguments[count:], strict=True))
-        self._overwritten = [i for i, a in enumerate(arguments) if a.storage in self._written]
+        shared = [array for spot, array in self._fetched if not _is_private(spot)]
+        given = [*arguments[:count], *shared]
+        self._overwritten = [i for i, a in enumerate(given) if a.storage in self._written]
         # What the quick test does not see: whose memory an array is that is written to, or put in
         # place of another one.
-        close = any(not _is_private(spot) for spot in recording.fetched)
-        close = close or any(i < count for i in self._overwritten)
-        self._given = None if kwargs or close else args
+        self._given = None if kwargs or shared or self._overwritten else args
         used = {array.storage for array in self.plan.program.captured}
         # Other names for the same memory as well, and who has one object, since that may change.
         self._origins = [
@@ -297,7 +297,8 @@ class _Entry:
             ]
             if not self._fits(fetched):
                 return OTHER
-            if self._overlaps([*arrays, *fetched]):
+            pairs = zip(self.recording.fetched, fetched, strict=True)
+            if self._overlaps([*arrays, *(x for spot, x in pairs if not _is_private(spot))]):
                 return MISSED
             moved = [tensors[i] for i, _ in self.recording.moved]
             found = self._step(*arrays, *fetched, *nodes, *moved)
