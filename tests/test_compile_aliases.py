@@ -300,3 +300,23 @@ def test_a_state_is_not_left_by_an_error() -> None:
     with pytest.raises(tg.CompileError, match=r"float\(\)"):
         step(np.ones(3))
     assert s.sum is None
+
+
+def test_a_tensor_that_has_views_is_not_written_over() -> None:
+    """Case 62: who has the old value keeps it."""
+
+    def story(compiled: Any) -> Iterator[Any]:
+        def step(x: Any, i: Any) -> Any:
+            y = tg.as_tensor(x) * 2.0
+            row, part, whole = y[i], y[None][:, 1:], y.reshape(y.shape)
+            np.copyto(y, 3.0)
+            z = tg.as_tensor(x * 2.0)
+            flat = z.reshape(-1)
+            z[1:] = 0.5
+            return row, part, whole, y, flat, z
+
+        run = compiled(step)
+        for k in range(3):
+            yield run(np.arange(6.0).reshape(2, 3) + k, np.array(k % 2))
+
+    told_twice(story)

@@ -45,9 +45,7 @@ MEMORY = np.ndarray
 class Tape:
     """The instructions of one recording."""
 
-    def __init__(
-        self, wrap: Callable[[Tape, Any, Array], Traced], place: Callable[[], Place]
-    ) -> None:
+    def __init__(self, wrap: Callable[..., Traced], place: Callable[[], Place]) -> None:
         self.instructions: list[Instruction] = []
         self.captured: list[Array] = []
         self.touched: set[Array] = set()  # by the function
@@ -123,14 +121,14 @@ class Tape:
         self._memory.setdefault(storage, storage.owner)
         return self._made(value, storage, label)
 
-    def _made(self, value: Any, storage: Storage, label: str = "") -> Traced:
-        """Wrap a value that looks at a storage."""
-        return self._wrapped(value, Array(value, storage, label))
+    def _made(self, value: Any, storage: Storage, label: str = "", base: Traced = None) -> Traced:
+        """Wrap a value that looks at a storage, and maybe at an array."""
+        return self._wrapped(value, Array(value, storage, label), base)
 
-    def _wrapped(self, value: Any, array: Array) -> Traced:
+    def _wrapped(self, value: Any, array: Array, base: Traced) -> Traced:
         """Wrap a value that has its place in the program."""
         storage = array.storage
-        traced = self._wrap(self, value, array)
+        traced = self._wrap(self, value, array, base)
         self._looking.setdefault(storage, []).append(weakref.ref(traced))
         self._count[storage] = self._count.get(storage, 0) + 1
         return traced
@@ -155,7 +153,7 @@ class Tape:
         if looks and found is results[0]:
             base = bases[id(found)]
             if same_view(found, base.value):
-                return self._wrapped(found, base.array)
+                return base if found is base.value else self._wrapped(found, base.array, base)
             kind = Kind.VIEW
             if any(item is not base for item in traced.values()):
                 return self._row(function, args, params, base)
@@ -166,7 +164,7 @@ class Tape:
             base = bases.get(id(value))
             if base is None:
                 return self._made(value, Storage(Home.MADE))
-            return self._made(value, (base.array if looks else self.read(base)).storage)
+            return self._made(value, (base.array if looks else self.read(base)).storage, "", base)
 
         out = mapped(found, made)
         args = lowered(args, lambda x: symbols[id(x)])
@@ -392,6 +390,7 @@ class Tape:
     def _row(self, function: Callable[..., Any], args: Any, params: Any, base: Traced) -> Traced:
         """Copy what a view shows that begins where a computed number says: `x[i]`."""
         row = self.call(Kind.CALL, Copied(function), args, params)
+        row.owner = base if base.owner is None else base.owner
         for storage in (row.array.storage, base.array.storage):
             self._rows.setdefault(storage, []).append(weakref.ref(row))
         return row

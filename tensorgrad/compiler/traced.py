@@ -76,13 +76,18 @@ def _in_place(name: str) -> Callable[[Any, Any], Any]:
 class Traced(NDArrayOperatorsMixin):
     """An array of a recording: its value there, and its place in the program."""
 
-    __slots__ = ("__weakref__", "array", "tape", "value")
+    __slots__ = ("__weakref__", "array", "owner", "tape", "value")
     __hash__ = object.__hash__
 
-    def __init__(self, tape: Tape, value: Any, array: Array) -> None:
+    def __init__(
+        self, tape: Tape, value: Any, array: Array, looked_at: Traced | None = None
+    ) -> None:
         self.tape = tape
         self.value = value
         self.array = array
+        # As the `base` of a view: whether an array may be written over is asked by its references.
+        further = None if looked_at is None else looked_at.owner
+        self.owner: Traced | None = looked_at if further is None else further
 
     # --- what is the same at each call ------------------------------------------------------------
 
