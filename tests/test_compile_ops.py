@@ -410,3 +410,31 @@ def test_adding_to_a_slice_writes_it_once() -> None:
     step = compile(shifted)
     assert_equal(step(np.ones(3)), shifted(np.ones(3)), "shifted")
     assert step.source.count("] = ") == 1
+
+
+@pytest.mark.parametrize("number", [2, -1, 0.5, 3, True])
+@pytest.mark.parametrize("dtype", ["bool", "float16", "float32", "complex64", "complex128"])
+def test_powers_are_those_of_the_operator(dtype: str, number: Any) -> None:
+    """`x ** 0.5` is a root of arrays, and `np.power(x, 0.5)` is none of complex ones."""
+    x = np.array([0.25, 1.5, 1e-3, 7.0, 0.1, 3.0] * 3)
+    x = x.astype(dtype) * (1 - 2j if dtype.startswith("complex") else 1)
+    x = x.astype(dtype)
+    if dtype == "bool" and number == -1:
+        pytest.skip("NumPy refuses negative powers of integers")
+    power = tg.compile(lambda x: (x + x) ** number)
+    for _ in range(2):
+        assert_equal(power(x), (x + x) ** number, dtype)
+
+
+def test_complex_numbers_times_one_and_zeros_of_both_signs() -> None:
+    """(inf + 1j) * 1 is inf + nanj; 0j and -0j are two numbers."""
+    x = np.array([complex(np.inf, 1.0), complex(-0.0, -0.0), complex(1.0, -0.0), 2 - 3j])
+
+    def products(x: Any) -> Any:
+        with np.errstate(invalid="ignore"):
+            ones = x * (1 + 0j) + x, (x * 1).real + 0.0
+            return *ones, x * complex(0.0, 0.0) + x, x * complex(0.0, -0.0) + x
+
+    run = tg.compile(products)
+    for _ in range(2):
+        assert_equal(run(x), products(x), "complex")

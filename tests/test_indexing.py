@@ -503,3 +503,16 @@ def test_nothing_given_is_written_to() -> None:
         loss.backward()
     for array, old in zip(given, before, strict=True):
         np.testing.assert_array_equal(array, old)
+
+
+@pytest.mark.parametrize("index", [1, [1], [1, 0]])
+def test_an_assignment_lets_axes_of_length_one_go(index: Any) -> None:
+    expected = np.arange(6.0).reshape(2, 3)
+    value = np.ones(np.shape(expected[index]))[None, None] * 7.0
+    x, v = Tensor(expected), Tensor(value)
+    expected[index] = value
+    y = x * 1.0
+    y[index] = v
+    y.sum().backward()
+    assert y.data.tolist() == expected.tolist()
+    assert v.grad.tolist() == np.ones_like(value).tolist()

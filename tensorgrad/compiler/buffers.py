@@ -32,18 +32,27 @@ class Buffers:
 
     def read(self, array: Array) -> str:
         """Return the name of an array that is about to be read."""
-        home = array.storage.home
-        if home is Home.CONSTANT:
+        if array.storage.home is Home.CONSTANT:
             return self._constant(array)
+        return self._number(array) if self._is_given_number(array) else self.names.of(array)
+
+    @staticmethod
+    def _is_given_number(array: Array) -> bool:
+        """Tell whether an array is a number from outside, and no view of one."""
+        home = array.storage.home
         held = home is Home.CAPTURED and array.value is not None
-        if not array.shape and (held or home is Home.ARGUMENT):
-            return self._number(array)
-        return self.names.of(array)
+        return not array.shape and (held or home is Home.ARGUMENT)
+
+    def place(self, array: Array) -> str:
+        """Return the name of an array itself, also of one that is a number to those who read it."""
+        given = array.storage.home in (Home.ARGUMENT, Home.CAPTURED)
+        return self.names.of(array) if given else self.read(array)
 
     def scalar(self, array: Array) -> str:
         """Return an expression for a number as a NumPy scalar, also where it is an array."""
-        made = array.storage.home is Home.MADE and not array.number
-        return f"{self.read(array)}[()]" if made else self.read(array)
+        made = array.storage.home in (Home.MADE, Home.CAPTURED) and not array.number
+        view = made and not self._is_given_number(array)
+        return f"{self.read(array)}[()]" if view else self.read(array)
 
     def _constant(self, array: Array) -> str:
         if array.shape:

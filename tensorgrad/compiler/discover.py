@@ -84,6 +84,10 @@ class Reach:
     holders: list[tuple[Handle, Any]] = field(default_factory=list)
     """What holds each tensor, once for each place."""
     arrays: list[tuple[Spot, str]] = field(default_factory=list)
+    empty: list[Spot] = field(default_factory=list)
+    """Where None is, in place of which the function may put an array."""
+    settled: set[int] = field(default_factory=set)
+    """Containers that nobody changes, as their owner's class says by `settled`: not watched."""
     generators: list[np.random.Generator] = field(default_factory=list)
     spots: list[Spot] = field(default_factory=list)
     """Where modules, tensors and functions hang, and the numbers of modules and optimisers."""
@@ -95,12 +99,13 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
     seen: dict[int, Any] = {}
     parts: set[int] = set()
     """What is a module, or below one: its numbers are watched."""
-    settled: set[int] = set()
-    """Containers that nobody changes, as their owner's class says by `settled`: not watched."""
+    settled = reach.settled
     names: dict[int, str] = {}
     stack: list[tuple[Any, str, Spot | None]] = [(function, "", None), (arguments, "", None)]
     while stack and len(seen) < _LIMIT:
         item, label, spot = stack.pop()
+        if item is None and spot is not None and not isinstance(spot.holder, tuple):
+            reach.empty.append(spot)
         if isinstance(item, (*_ATOMS, *_NUMBERS)):
             continue
         if isinstance(item, np.ndarray):
@@ -322,7 +327,8 @@ def _arrays_of(kind: type, names: Iterable[str]) -> Iterator[_Entry]:
 def _slots(kind: type, item: Any) -> Iterator[tuple[str, Any]]:
     """Yield the attributes of an object for which its class has a slot."""
     for name, slot in vars(kind).items():
-        if isinstance(slot, types.MemberDescriptorType):
+        # `__dict__` is a slot of SimpleNamespace: what is in it would be found in two places.
+        if isinstance(slot, types.MemberDescriptorType) and name != "__dict__":
             with contextlib.suppress(AttributeError):  # a slot that has no value yet
                 yield name, slot.__get__(item)
 

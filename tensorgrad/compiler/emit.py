@@ -6,8 +6,7 @@ is captured, makes the buffers and resolves the views once, and returns `step`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -21,6 +20,7 @@ from .arithmetic import dtype_of_numbers
 from .buffers import Buffers
 from .calls import by_position, casts_a_float, small_product, wants_an_array
 from .chain import Literal
+from .code import MISSED, Code
 from .loops import Loop
 from .names import Names, hint, symbol
 from .plan import Plan
@@ -35,27 +35,11 @@ from .program import (
     Phase,
     Place,
 )
-from .record import Recording
+from .recording import Recording
 from .runners import halved
 from .tape import ASTYPE, COPY
 from .traced import Attribute
 from .values import Draw, equal, spread
-
-MISSED = object()
-"""What `step` returns when the call is not like the recording: nothing has been changed then."""
-
-
-@dataclass
-class Code:
-    """What was written."""
-
-    source: str
-    bound: dict[str, Any]
-    """What the names in it stand for."""
-    leaves: list[Any]
-    """Of each array that `prepare` returns beside `step`, whose gradient it is, or None."""
-    kernels: list[str]
-    """The text of the loops that it calls."""
 
 
 def emit(recording: Recording, plan: Plan, atomic: bool = True) -> Code:
@@ -85,6 +69,9 @@ class _Writer:
         self.kernels: dict[str, None] = {}
         self._committing = False
         self._literals: dict[Any, str] = {}
+        sets = [value for _, value in recording.sets if isinstance(value, Array)]
+        self._left = {self._renamed(value).storage for value in sets}
+        """The memory of what is put somewhere at the end: gradients, arrays in place of others."""
 
     # --- the whole --------------------------------------------------------------------------------
 
@@ -94,7 +81,10 @@ class _Writer:
             self._name_gradients(leaf, label)
         captured = [self.names.of(a) for a in self.program.captured]
         arguments = [self.names.of(a) for a in self.program.arguments]
-        self._given = {leaf: self.names.new("given_leaf") for leaf in self.recording.given}
+        self._given: dict[Any, str] = {
+            leaf: self.names.new("given_leaf") for leaf in self.recording.given
+        }
+        self._given |= {t: self.names.new("given_tensor") for _, t in self.recording.moved}
         arguments += self._given.values()
         for instruction in self.order.before:
             self._instruction(instruction)
@@ -149,9 +139,10 @@ class _Writer:
         self.lines.append("    " * (self.indent + (self._errstate is not None)) + text)
 
     def _returned(self, array: Array, recorded: Array) -> str:
-        """Write a result; what the next call would overwrite, or the caller has, is copied."""
+        """Write a result; what the next call may write over, or the caller has, is copied."""
         given = array.storage.home is Home.ARGUMENT and recorded.storage is not array.storage
-        if array.shape and (given or self.memory.fixed(array)):
+        left = array.storage in self._left
+        if array.shape and (given or left or self.memory.fixed(array)):
             return f"{self.arrays.read(array)}.copy()"
         return self._shown(array, recorded)
 
@@ -164,9 +155,7 @@ class _Writer:
 
     def _instruction(self, instruction: Instruction) -> None:
         """Write one instruction, under a comment that says where it comes from."""
-        # A number is read at each call, and so is a view of it.
-        whole = all(array.shape for array in instruction.inputs)
-        if instruction.kind is Kind.VIEW and self.memory.fixed(instruction.out) and whole:
+        if self.memory.looked_at(instruction):
             self._fixed_view(instruction)
             return
         self._at(instruction.place)
@@ -198,9 +187,9 @@ class _Writer:
         for array in instruction.inputs:
             if array.storage.home is Home.MADE and self.memory.fixed(array):
                 self.arrays.buffer(array, "x")
-        out, text = instruction.out, self._call_text(instruction)
-        self.arrays.made.add(out)
-        self.arrays.prepare(f"{self.names.of(out, hint(instruction.function))} = {text}")
+        text = self._call_text(instruction, read=self.arrays.place)
+        self.arrays.made.update(instruction.outputs)
+        self._assign(instruction, text, self.arrays.prepare)
 
     def _view(self, instruction: Instruction) -> None:
         self._assign(instruction, self._call_text(instruction))
@@ -213,29 +202,34 @@ class _Writer:
             self._line(f"if {name}.shape != {out.shape} or {name}.dtype != {dtype}:")
             self._line("    return MISSED")
 
-    def _assign(self, instruction: Instruction, text: str) -> None:
+    def _assign(
+        self, instruction: Instruction, text: str, line: Callable[[str], None] | None = None
+    ) -> None:
         """Write `name = text`, for each of several results."""
-        out = instruction.out
+        out, line = instruction.out, line or self._line
         if isinstance(out, Array):
-            self._line(f"{self.names.of(out, hint(instruction.function))} = {text}")
+            line(f"{self.names.of(out, hint(instruction.function))} = {text}")
             return
         name = self.names.new(hint(instruction.function))
-        self._line(f"{name} = {text}")
-        self._unpack(out, name, name)
+        line(f"{name} = {text}")
+        self._unpack(out, name, name, line)
 
-    def _unpack(self, tree: Any, text: str, suggestion: str) -> None:
+    def _unpack(self, tree: Any, text: str, suggestion: str, line: Callable[[str], None]) -> None:
         for i, item in enumerate(tree):
             if isinstance(item, Array):
-                self._line(f"{self.names.of(item, suggestion)} = {text}[{i}]")
+                line(f"{self.names.of(item, suggestion)} = {text}[{i}]")
             elif isinstance(item, (tuple, list)):
-                self._unpack(item, f"{text}[{i}]", suggestion)
+                self._unpack(item, f"{text}[{i}]", suggestion, line)
 
-    def _call_text(self, instruction: Instruction, out: str = "") -> str:
+    def _call_text(
+        self, instruction: Instruction, out: str = "", read: Callable[[Array], str] | None = None
+    ) -> str:
         """Write the call itself."""
         function, args = instruction.function, instruction.args
+        read = read or self.arrays.read
         if function == GETITEM:
-            return f"{self.arrays.read(args[0])}[{self.names.key(args[1], self.arrays.read)}]"
-        given = [self.names.value(a, self.arrays.read) for a in args]
+            return f"{read(args[0])}[{self.names.key(args[1], self.arrays.read)}]"
+        given = [self.names.value(a, read) for a in args]
         if out and instruction.kind is Kind.ELEMENTWISE:
             given = [self._operand(instruction, a) for a in args]
         params = dict(instruction.params)
@@ -466,12 +460,14 @@ class _Writer:
 
     def _kept(self, array: Array, recorded: Array) -> str:
         """Write what is left behind; what belongs to somebody else, or to all calls, is copied."""
+        if array is recorded and array.storage.home in (Home.ARGUMENT, Home.CAPTURED):
+            return self.arrays.place(array)  # as `self.last = self.now`: the same object
         ours = array.storage.home is Home.MADE or not array.shape
         return self._shown(array, recorded) if ours else f"{self.arrays.read(array)}.copy()"
 
     def _holder(self, holder: Any) -> str:
         """Return the name of a leaf or a tensor."""
-        given = next((name for leaf, name in self._given.items() if leaf is holder), None)
+        given = next((name for other, name in self._given.items() if other is holder), None)
         if given is not None:
             return given
         known = (

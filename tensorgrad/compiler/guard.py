@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..handle import Handle
+from .code import MISSED
 from .discover import Spot
-from .emit import MISSED
 from .names import Names
+from .program import Array
 
 _OWN = (
     "args enter found free inputs kind_of_result lock ndarray op parents recorded refs targets "
@@ -92,7 +93,7 @@ class Guard:
         step: Any,
         lock: Any,
         given: tuple[Any, ...] | None,
-        fetched: list[Spot],
+        fetched: list[tuple[Spot, Array]],
         result: tuple[str, dict[str, Any]],
         targets: Sequence[Any],
     ) -> tuple[Any, Any]:
@@ -109,14 +110,19 @@ class Guard:
         tests = self._arguments(given, targets)
         names = [f"x{i}" for i in range(len(given or ()))]
         arrays = [n for n, x in zip(names, given or (), strict=True) if hasattr(x, "dtype")]
-        arrays += [slot.written(self._name(slot.holder, "a_holder")) for slot in fetched]
+        looked_up = [slot.written(self._name(slot.holder, "a_holder")) for slot, _ in fetched]
+        arrays += looked_up
         text, names_in_it = result
         self._names.bound |= {"step": step, "lock": lock, "MISSED": MISSED} | names_in_it
         lines = ["def enter(args):"]
         if tests is None:
             lines += ["    return OTHER"]
         else:
-            every = dict.fromkeys(tests + self._tests + self._free)
+            layouts = [
+                f"{text}.strides == {array.strides}"
+                for text, (_, array) in zip(looked_up, fetched, strict=True)
+            ]
+            every = dict.fromkeys(tests + self._tests + self._free + layouts)
             condition = "\n            and ".join(every) or "True"
             lines += [f"    if len(args) != {len(names)}:", "        return OTHER"]
             lines += [f"    {', '.join(names)}, = args"] if names else []

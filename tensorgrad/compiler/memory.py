@@ -43,6 +43,16 @@ class Memory:
             return bool(array.shape)
         return storage in self.pool_of or storage in self.part_of or storage in self.stored_in
 
+    def looked_at(self, instruction: Instruction) -> bool:
+        """Tell whether all that is made are views of memory that is the same at each call."""
+        if instruction.kind not in (Kind.VIEW, Kind.CALL):
+            return False
+        storages = {array.storage for array in instruction.inputs}
+        return bool(instruction.outputs) and all(
+            out.storage in storages and (self.fixed(out) or out.storage.home is Home.CAPTURED)
+            for out in instruction.outputs
+        )
+
 
 def laid_out(program: Program, order: Ordered) -> Memory:
     """Find a place for all that the instructions of a program make."""

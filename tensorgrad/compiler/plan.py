@@ -19,7 +19,7 @@ from .passes.common import without_repeats
 from .passes.constants import with_constants
 from .passes.dead import without_dead
 from .program import Instruction, Program
-from .record import Recording
+from .recording import Recording
 from .runners import runners_of, with_chains
 
 PASSES = (with_constants, without_repeats, without_dead, with_joined_checks)

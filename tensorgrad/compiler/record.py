@@ -13,7 +13,6 @@ import linecache
 import random
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -27,9 +26,10 @@ from ..handle import NUMBER_KINDS, Handle
 from ..random import as_generator
 from ..trees import flatten, rebuild
 from .discover import Reach, Spot, check_numbers, containers, discover
-from .errors import CompileError
+from .errors import CompileError, NotNowError
 from .leaves import LeafState, WatchedLeaf, watched
-from .program import Array, Home, Phase, Place, Program, numbers_in
+from .program import Array, Home, Kind, Phase, Place, Program, numbers_in
+from .recording import Recording, Result
 from .tape import Tape
 from .traced import _OURS, Traced
 
@@ -40,50 +40,6 @@ _OWN_DRAW = (
 )
 _PASS = backprop._Pass.plain.__code__
 _OPTIMISERS = str(Path(__file__).parents[1] / "optim") + "/"
-
-
-@dataclass
-class Result:
-    """One leaf of what the function returned."""
-
-    array: Array | None
-    """None for what is the same object at each call."""
-    value: Any
-    kind: type[Any] | None = None
-    """The class of the tensor, None for an array."""
-    records: bool = False
-    given: int | None = None
-    """Of a tensor that the caller gives, the number of it."""
-
-
-@dataclass
-class Recording:
-    """A program, and what ties it to the world."""
-
-    program: Program
-    fetched: list[Spot] = field(default_factory=list)
-    """Where the arguments of the program come from that the caller does not give."""
-    tree: Any = None
-    results: list[Result] = field(default_factory=list)
-    leaves: list[tuple[Leaf, Handle, str]] = field(default_factory=list)
-    given: list[Leaf] = field(default_factory=list)
-    """The leaves of the tensors that the caller gives, in order: others at each call."""
-    shared: list[tuple[int, Handle]] = field(default_factory=list)
-    """Of these tensors, those that the function finds in another way as well, by their number."""
-    tensors: list[tuple[Handle, Node | None]] = field(default_factory=list)
-    """The tensors that were found, not those that the caller gives, and whether they record."""
-    sets: list[tuple[Spot, Any]] = field(default_factory=list)
-    """What is set at the end: an Array, or a plain value."""
-    ticked: list[Leaf] = field(default_factory=list)
-    """Leaves whose data were written."""
-    origins: dict[Array, Spot] = field(default_factory=dict)
-    """Where each captured array was found."""
-    spots: list[Spot] = field(default_factory=list)
-    generators: list[np.random.Generator] = field(default_factory=list)
-    returned: int = 0
-    """How many of the program's results the caller gets; the others are set."""
-    final: dict[Array, Array] = field(default_factory=dict)
-    """What the passes have put in place of what is set."""
 
 
 def record(function: Callable[..., Any], args: Any, kwargs: Any, records: bool) -> Recording:
@@ -151,6 +107,8 @@ class Recorder(Watcher):
         self.errstate = np.geterr()
         self.leaves: dict[Leaf, LeafState] = {}
         self.handles: list[tuple[Handle, Any, Traced]] = []
+        self.nodes: list[tuple[Handle, Node | None, Leaf | None]] = []
+        """The tensors, their nodes, and those that they had before they were frozen."""
         self.fetched: list[Spot] = []
         self.inputs: list[Array] = []
         self.looked_up: list[Array] = []
@@ -207,10 +165,16 @@ class Recorder(Watcher):
                 self.swaps.append((spot, traced))
             yield
         finally:
-            for spot, _ in self.swaps:
+            for spot in [*self._filled(), *(spot for spot, _ in self.swaps)]:
                 spot.put(spot.found)
             for tensor, data, _ in self.handles:
                 tensor._data = data
+            for tensor, node, frozen in self.nodes:
+                tensor._node = node
+                if frozen is not None:
+                    tensor._frozen = frozen
+                elif hasattr(tensor, "_frozen"):
+                    del tensor._frozen
             for leaf, state in self.leaves.items():
                 state.restore(leaf)
 
@@ -230,6 +194,7 @@ class Recorder(Watcher):
             traced = self.tape.argument(data, label)
             self._look_up(Spot("attribute", tensor, "_data", None), traced)
         self.handles.append((tensor, data, traced))
+        self.nodes.append((tensor, node, getattr(tensor, "_frozen", None)))
         tensor._data = traced
         leaf = tensor._leaf()
         if leaf is not None and leaf not in self.leaves:
@@ -329,8 +294,12 @@ class Recorder(Watcher):
             sets += state.changes(leaf, self.tape)
             if leaf.time != state.time:
                 ticked.append(leaf)
-        kept = [value for _, value in sets if isinstance(value, Array)]
-        rebound = []
+        self._check_nodes()
+        grads = [(slot.holder, value) for slot, value in sets if isinstance(value, Array)]
+        # A buffer that is read as the last gradient cannot take the next one.
+        read = {id(spot.holder) for spot in self.fetched}
+        kept = [value for leaf, value in grads if id(leaf) not in read]
+        rebound = [value for leaf, value in grads if id(leaf) in read]
         for tensor, _data, traced in self.handles:
             if tensor._data is not traced:
                 array = self.tape.read(tensor._data)
@@ -338,18 +307,11 @@ class Recorder(Watcher):
                 rebound.append(array)
                 if traced.array.value is not None:
                     self._fetch(Spot("attribute", tensor, "_data", None), traced)
-        for spot, traced in self.swaps:
-            now = spot.current()
-            if isinstance(now, Traced) and now is not traced:
-                array = self.tape.read(now)
-                sets.append((spot, array))
-                rebound.append(array)
-                self._fetch(spot, traced)
-            elif now is not traced:
-                raise CompileError(
-                    f"a compiled function puts a {type(now).__name__} in place of an array "
-                    f"({spot.key}): write to the array with x[...] = ..., or return the new one"
-                )
+        placed = self._put_in_place()
+        sets += placed
+        rebound += [array for _, array in placed]
+        spots += self._filled()
+        moved = {id(tensor) for tensor, _, traced in self.handles if tensor._data is not traced}
         stores = self.tape.stores()
         program = Program(
             self.tape.instructions,
@@ -364,13 +326,69 @@ class Recorder(Watcher):
             [(leaf, s.tensor, s.label) for leaf, s in self.leaves.items()],
             [leaf for leaf in (t._node for t in self.given_list) if isinstance(leaf, Leaf)],
             self._shared(),
+            [(i, t) for i, t in enumerate(self.given_list) if id(t) in moved],
             [(t, t._node) for t, _, _ in self.handles if id(t) not in self.given_tensors],
             sets, ticked, self._origins(), spots, self.generators,
             len(program.results) - len(rebound),
         )  # fmt: skip
 
+    def _put_in_place(self) -> list[tuple[Spot, Array]]:
+        """Return what the function has put in place of arrays or of None, and where."""
+        placed = [(spot, self._left(spot.current())) for spot in self._filled()]
+        for spot, traced in self.swaps:
+            now = spot.current()
+            if isinstance(now, Traced) and now is not traced:
+                placed.append((spot, self._left(now)))
+                self._fetch(spot, traced)
+            elif now is not traced:
+                raise CompileError(
+                    f"a compiled function puts a {type(now).__name__} in place of an array "
+                    f"({spot.key}): write to the array with x[...] = ..., or return the new one"
+                )
+        return placed
+
+    def _filled(self) -> list[Spot]:
+        """List the places where None was and an array is: a state, made at the first call."""
+        return [spot for spot in self.reach.empty if isinstance(spot.current(), Traced)]
+
+    def _check_nodes(self) -> None:
+        """Raise if a tensor records at the end that did not at the start, or the other way."""
+        for tensor, node, _ in self.nodes:
+            if tensor._node is not node:
+                raise CompileError(
+                    f"a compiled function changes whether a tensor of shape {tensor.shape} "
+                    "records, which it would do when it is recorded and not at each call: set "
+                    "requires_grad outside, or compute with x.detach() or a new tensor"
+                )
+
+    def _read(self, traced: Traced) -> Array:
+        """Return what an array is now; one of no axes that a number was written to stays one."""
+        array = self.tape.read(traced)
+        if array.number and isinstance(traced.value, np.ndarray):
+            traced = self.tape.call(Kind.ELEMENTWISE, np.array, (traced,), {})
+            array = traced.array
+        return array
+
+    def _left(self, traced: Traced) -> Array:
+        """Return what is put in place of an array: of one from outside, itself and no copy."""
+        array: Array = traced.array
+        self.tape.touched.add(array)
+        if array.storage.home not in (Home.ARGUMENT, Home.CAPTURED):
+            return self._read(traced)
+        if array not in self.inputs and not any(array is other.array for _, other in self.swaps):
+            raise CompileError(
+                "a compiled function puts a view of an array from outside in place of another "
+                "array: give a copy of it, x[...].copy()"
+            )
+        return array
+
     def _fetch(self, spot: Spot, traced: Traced) -> None:
         """Look a captured array up at each call, since each call puts another one there."""
+        storage = traced.array.storage
+        names = [array for array, _ in self._places()]
+        for known in (names, self.tape.captured):
+            if sum(array.storage is storage for array in known) > 1:
+                raise NotNowError  # other names for the memory, which the next call finds apart
         traced.array.storage.home = Home.ARGUMENT
         traced.array.value = None
         self._look_up(spot, traced)
@@ -379,11 +397,25 @@ class Recorder(Watcher):
         self.fetched.append(spot)
         self.looked_up.append(traced.array)
 
-    def _origins(self) -> dict[Array, Spot]:
-        """Return where each captured array was found."""
-        origins = {traced.array: spot for spot, traced in self.swaps}
+    def _places(self) -> Iterator[tuple[Array, Spot]]:
+        """Yield every array that was found, and where."""
+        yield from ((traced.array, spot) for spot, traced in self.swaps)
         for tensor, _, traced in self.handles:
-            origins[traced.array] = Spot("attribute", tensor, "_data", None)
+            yield traced.array, Spot("attribute", tensor, "_data", None)
+
+    def _origins(self) -> dict[Array, list[Spot]]:
+        """Return where each captured array was found."""
+        origins: dict[Array, list[Spot]] = {}
+        for array, spot in self._places():
+            if array.value is not None:
+                origins.setdefault(array, []).append(spot)
+        # In these an array is never replaced, or they are watched as a whole.
+        watched = {id(s.holder) for s in self.reach.spots if s.read in ("items", "values")}
+        for array, spots in [*origins.items()]:
+            free = [s for s in spots if id(s.holder) not in self.reach.settled | watched]
+            origins[array] = free or spots[:1]
+            if array not in self.tape.touched and len(free) < 2:
+                del origins[array]
         return origins
 
     def _shared(self) -> list[tuple[int, Handle]]:
@@ -397,7 +429,7 @@ class Recorder(Watcher):
             numbers = [i for i, tensor in enumerate(self.given_list) if tensor is value]
             return Result(None, None, given=numbers[0])
         if isinstance(value, (Traced, np.ndarray)):
-            return Result(self.tape.read(self.tape.lifted(value)), None)
+            return Result(self._read(self.tape.lifted(value)), None)
         if (
             isinstance(value, Handle)
             and id(value) not in owned

@@ -32,7 +32,7 @@ from .program import (
     Storage,
     numbers_in,
 )
-from .record import Recording
+from .recording import Recording
 from .runners import _in_place, halved
 from .values import Draw, equal
 

@@ -20,13 +20,15 @@ from ..op import op
 from ..recording import made, recorded
 from ..tensor import ABOVE
 from ..trees import flatten, rebuild
+from .code import MISSED
 from .discover import Spot
-from .emit import MISSED, emit
+from .emit import emit
 from .errors import CompileError, NotNowError
 from .guard import OTHER, Guard
 from .plan import Plan, planned
 from .program import Kind
-from .record import Recording, record
+from .record import record
+from .recording import Recording
 from .report import MemoryTable, PlanTable, memory_table, plan_table
 from .values import address, root_of
 
@@ -210,14 +212,32 @@ class _Entry:
         self._found = {id(tensor) for tensor, _ in recording.tensors}
         self._written = {target.storage for target, _ in self.plan.program.stores}
         arguments = recording.program.arguments
-        given = arguments[: len(arguments) - len(recording.fetched)]
+        count = len(arguments) - len(recording.fetched)
+        self._fetched = list(zip(recording.fetched, arguments[count:], strict=True))
+        shared = [array for spot, array in self._fetched if not _is_private(spot)]
+        given = [*arguments[:count], *shared]
         self._overwritten = [i for i, a in enumerate(given) if a.storage in self._written]
-        self._given = None if kwargs or self._overwritten else args
-        self._bind([array.value for array in self.plan.program.captured])
+        # What the quick test does not see: whose memory an array is that is written to, or put in
+        # place of another one.
+        self._given = None if kwargs or shared or self._overwritten else args
+        used = {array.storage for array in self.plan.program.captured}
+        # Other names for the same memory as well, and who has one object, since that may change.
+        self._origins = [
+            (array, spot)
+            for array, spots in recording.origins.items()
+            for spot in spots
+            if array.storage in used or len(spots) > 1
+        ]
+        captured = self.plan.program.captured
+        self._held = [a.value for a in captured if a not in recording.origins]
+        self._bind([array.value for array, _ in self._origins])
 
-    def _bind(self, captured: list[Any]) -> None:
-        """Make buffers and resolve views for these captured arrays; write the guard."""
-        self._captured = captured
+    def _bind(self, now: list[Any]) -> None:
+        """Make buffers and resolve views for the captured arrays of now; write the guard."""
+        self._now = now
+        places = zip(self._origins, now, strict=True)
+        found = {array: data for (array, _), data in places}
+        self._captured = captured = [found.get(a, a.value) for a in self.plan.program.captured]
         step, kept = self._code.bound["prepare"](*captured)
         if any(i.kind is Kind.DRAW for i in self.plan.order.instructions):
             step = _restoring(step, self.recording.generators)
@@ -226,9 +246,8 @@ class _Entry:
         for spot in self.recording.spots:
             if not (spot.read == "item" and id(spot.holder) in watched):
                 guard.spot(spot)
-        for array, data in zip(self.plan.program.captured, captured, strict=True):
-            origin = self.recording.origins.get(array)
-            if origin is not None and id(origin.holder) not in watched:
+        for (_, origin), data in zip(self._origins, now, strict=True):
+            if id(origin.holder) not in watched:
                 guard.array(origin, data)
         for tensor, node in self.recording.tensors:
             guard.tensor(tensor, node)
@@ -239,7 +258,7 @@ class _Entry:
         pairs = zip(self.plan.program.captured, captured, strict=True)
         self._targets = [root_of(data) for array, data in pairs if array.storage in self._written]
         self.fast, self._free = guard.written(
-            step, self._lock, self._given, self.recording.fetched, self._result(), self._targets
+            step, self._lock, self._given, self._fetched, self._result(), self._targets
         )
 
     def call(self, args: Any, kwargs: Any) -> Any:
@@ -263,22 +282,26 @@ class _Entry:
             if isinstance(leaf, (np.ndarray, np.generic)) or id(leaf) in once
         ]
         with self._lock:
-            current = [self._origin(array) for array in self.plan.program.captured]
-            if any(a is not b for a, b in zip(current, self._captured, strict=True)):
-                if not _alike(current, self._captured):
+            current = [spot.current() for _, spot in self._origins]
+            if any(a is not b for a, b in zip(current, self._now, strict=True)):
+                if not _alike([*current, *self._held], [*self._now, *self._held]):
                     return OTHER
                 self._bind(current)
             elif not self._free():
                 self._bind(current)
-            if self._overlaps(arrays):
-                return MISSED
             nodes = [x._node for x in tensors if x._node is not None]
             now = dict(zip(self.recording.given, nodes, strict=True))
             fetched = [
                 getattr(now[slot.holder], slot.key) if _is_given(slot, now) else slot.current()
                 for slot in self.recording.fetched
             ]
-            found = self._step(*arrays, *fetched, *nodes)
+            if not self._fits(fetched):
+                return OTHER
+            pairs = zip(self.recording.fetched, fetched, strict=True)
+            if self._overlaps([*arrays, *(x for spot, x in pairs if not _is_private(spot))]):
+                return MISSED
+            moved = [tensors[i] for i, _ in self.recording.moved]
+            found = self._step(*arrays, *fetched, *nodes, *moved)
             return found if found is MISSED else self._wrapped(found, tensors)
 
     def _overlaps(self, arrays: list[Any]) -> bool:
@@ -291,10 +314,20 @@ class _Entry:
                 return True
         return False
 
-    def _origin(self, array: Any) -> Any:
-        """Return the array that stands now where a captured one was found."""
-        origin = self.recording.origins.get(array)
-        return array.value if origin is None else origin.current()
+    def _fits(self, fetched: list[Any]) -> bool:
+        """Tell whether what is looked up is like what was there, and apart from what is held."""
+        roots = {id(root_of(array)) for array in self._captured}
+        for data, (spot, array) in zip(fetched, self._fetched, strict=True):
+            if not isinstance(data, (np.ndarray, np.generic)):
+                return False
+            if (data.shape, data.dtype, data.strides) != (array.shape, array.dtype, array.strides):
+                return False
+            if not _is_private(spot):
+                root = id(root_of(data))
+                if root in roots:
+                    return False
+                roots.add(root)
+        return True
 
     def _wrapped(self, found: tuple[Any, ...], tensors: Sequence[Any] = ()) -> Any:
         """Give results the classes that they have eagerly."""
@@ -325,14 +358,20 @@ class _Entry:
 
 
 def _restoring(step: Callable[..., Any], generators: list[np.random.Generator]) -> Any:
-    """Take random draws back when a call turns out to be none for the code."""
+    """Take random draws back when a call turns out to be none for the code, or fails."""
 
     def restoring(*arrays: Any) -> Any:
         states = [generator.bit_generator.state for generator in generators]
-        found = step(*arrays)
-        if found is MISSED:
-            for generator, state in zip(generators, states, strict=True):
-                generator.bit_generator.state = state
+        found = MISSED
+        try:
+            found = step(*arrays)
+        except KeyboardInterrupt:
+            found = None  # which may have waited for the end of the update
+            raise
+        finally:
+            if found is MISSED:
+                for generator, state in zip(generators, states, strict=True):
+                    generator.bit_generator.state = state
         return found
 
     return restoring
@@ -357,17 +396,22 @@ def _same(a: Any, b: Any) -> bool:
 
 def _alike(new: list[Any], old: list[Any]) -> bool:
     """Tell whether arrays can stand for others in the same code, views of one memory included."""
-    starts: dict[int, int] = {}
+    moved: dict[int, tuple[int, int]] = {}
+    """Of each memory, which other one stands for it, and where that begins."""
     for a, b in zip(new, old, strict=True):
         if not isinstance(a, np.ndarray):
             return False
         if (a.shape, a.dtype, a.strides) != (b.shape, b.dtype, b.strides):
             return False
-        base = b if b.base is None else b.base
-        moved = address(a) - address(b)
-        if starts.setdefault(id(base), moved) != moved:
+        there = id(root_of(a)), address(a) - address(b)
+        if moved.setdefault(id(root_of(b)), there) != there:
             return False
-    return True
+    return len({root for root, _ in moved.values()}) == len(moved)
+
+
+def _is_private(spot: Spot) -> bool:
+    """Tell whether the array in a place is nobody else's: the data and gradients of tensors."""
+    return isinstance(spot.holder, (Leaf, Handle))
 
 
 def _is_given(slot: Spot, now: dict[Leaf, Any]) -> bool:

@@ -23,6 +23,7 @@ from .values import (
     as_view,
     base_of,
     equal,
+    is_there,
     lowered,
     mapped,
     mapped_traced,
@@ -44,11 +45,10 @@ MEMORY = np.ndarray
 class Tape:
     """The instructions of one recording."""
 
-    def __init__(
-        self, wrap: Callable[[Tape, Any, Array], Traced], place: Callable[[], Place]
-    ) -> None:
+    def __init__(self, wrap: Callable[..., Traced], place: Callable[[], Place]) -> None:
         self.instructions: list[Instruction] = []
         self.captured: list[Array] = []
+        self.touched: set[Array] = set()  # by the function
         self.labels: dict[int, str] = {}
         """What is known to the user by a name, by the id of the array."""
         self._wrap = wrap
@@ -99,7 +99,9 @@ class Tape:
             return self._known[id(value)]
         owner = root_of(value)
         storage = self._storages.setdefault(id(owner), Storage(Home.CAPTURED, owner))
-        traced = self._outside(value, storage, label or self.labels.get(id(value), ""))
+        memory = self._memory.get(storage, owner)
+        now = value if memory is owner else as_view(memory, value, address(owner))
+        traced = self._outside(now, storage, label or self.labels.get(id(value), ""))
         traced.array.value = value
         self.captured.append(traced.array)
         self._known[id(value)] = traced
@@ -119,14 +121,14 @@ class Tape:
         self._memory.setdefault(storage, storage.owner)
         return self._made(value, storage, label)
 
-    def _made(self, value: Any, storage: Storage, label: str = "") -> Traced:
-        """Wrap a value that looks at a storage."""
-        return self._wrapped(value, Array(value, storage, label))
+    def _made(self, value: Any, storage: Storage, label: str = "", base: Traced = None) -> Traced:
+        """Wrap a value that looks at a storage, and maybe at an array."""
+        return self._wrapped(value, Array(value, storage, label), base)
 
-    def _wrapped(self, value: Any, array: Array) -> Traced:
+    def _wrapped(self, value: Any, array: Array, base: Traced) -> Traced:
         """Wrap a value that has its place in the program."""
         storage = array.storage
-        traced = self._wrap(self, value, array)
+        traced = self._wrap(self, value, array, base)
         self._looking.setdefault(storage, []).append(weakref.ref(traced))
         self._count[storage] = self._count.get(storage, 0) + 1
         return traced
@@ -151,7 +153,7 @@ class Tape:
         if looks and found is results[0]:
             base = bases[id(found)]
             if same_view(found, base.value):
-                return self._wrapped(found, base.array)
+                return base if found is base.value else self._wrapped(found, base.array, base)
             kind = Kind.VIEW
             if any(item is not base for item in traced.values()):
                 return self._row(function, args, params, base)
@@ -162,7 +164,7 @@ class Tape:
             base = bases.get(id(value))
             if base is None:
                 return self._made(value, Storage(Home.MADE))
-            return self._made(value, (base.array if looks else self.read(base)).storage)
+            return self._made(value, (base.array if looks else self.read(base)).storage, "", base)
 
         out = mapped(found, made)
         args = lowered(args, lambda x: symbols[id(x)])
@@ -179,14 +181,17 @@ class Tape:
 
     def lifted(self, item: Any) -> Traced:
         """Return an operand as a traced array."""
-        return self._plain(item) if isinstance(item, np.ndarray) else item
+        traced: Traced = self._plain(item) if isinstance(item, np.ndarray) else item
+        self.touched.add(traced.array)
+        return traced
 
     def target(self, item: Any) -> Traced:
         """Return what is written to as a traced array."""
-        if isinstance(item, np.ndarray):
+        if not hasattr(item, "tape"):
+            what = "NumPy array of shape" if isinstance(item, np.ndarray) else type(item).__name__
             raise CompileError(
-                f"a compiled function writes what it computes into a NumPy array of shape "
-                f"{item.shape} that is no array of the recording: make it with np.empty_like(x) or "
+                f"a compiled function writes what it computes into a {what} {item.shape} that is "
+                "no array of the recording: make it with np.empty_like(x) or "
                 "np.zeros(shape, like=x), or give it as an argument"
             )
         return item
@@ -269,25 +274,16 @@ class Tape:
     def write(self, target: Traced, key: Any, value: Any) -> None:
         """Write `target[key] = value`."""
         self._check_rows(target.array.storage)
-        if self._is_there(target, key, value):
+        if is_there(target, key, value):
             return
         whole = key is Ellipsis or (isinstance(key, tuple) and all(k is Ellipsis for k in key))
         exact = self._exact(target, value) if whole else None
-        if exact is None or not self._becomes(target, exact):
-            self.write_by(SETITEM, target, (key, value), {})
-            return
-        self.own(target)
-        target.value[...] = exact.value
-
-    @staticmethod
-    def _is_there(target: Traced, key: Any, value: Any) -> bool:
-        """Tell whether a view is put back where it is: the end of `x[i] += y`, for a slice i."""
-        return (
-            hasattr(value, "tape")
-            and value.array.storage is target.array.storage
-            and not list(traced_in(key))
-            and same_view(target.value[key], value.value)
-        )
+        if exact is not None:
+            self.own(target)  # before the target stands for somebody else's memory
+            if self._becomes(target, exact):
+                target.value[...] = exact.value
+                return
+        self.write_by(SETITEM, target, (key, value), {})
 
     def write_by(
         self, function: Callable[..., Any], target: Traced, args: Any, params: dict[str, Any]
@@ -295,6 +291,10 @@ class Tape:
         """Write down a call that writes into its first argument, in place."""
         storage = target.array.storage
         self._check_rows(storage)
+        if isinstance(target.value, np.generic):
+            raise CompileError(
+                "a compiled function writes to a NumPy scalar, which keeps its value: give an array"
+            )
         if storage.home in (Home.ARGUMENT, Home.CAPTURED) and storage not in self._private:
             self._copied(storage)
         self.own(target)
@@ -314,10 +314,10 @@ class Tape:
     def own(self, target: Traced) -> None:
         """Make sure that writing to the value writes to nobody else's memory."""
         storage = target.array.storage
-        if storage.home not in (Home.ARGUMENT, Home.CAPTURED):
-            return
-        memory = self._memory[storage]
-        if memory is not storage.owner:
+        self.touched.add(target.array)
+        outside = storage.home in (Home.ARGUMENT, Home.CAPTURED)
+        memory = self._memory[storage] if outside else None
+        if memory is None or memory is not storage.owner:
             return
         if not (memory.flags.c_contiguous or memory.flags.f_contiguous):
             raise CompileError(
@@ -326,9 +326,10 @@ class Tape:
             )
         private = np.array(memory, order="K")
         self._memory[storage] = private
-        for reference in self._looking[storage]:
-            traced = reference()
-            if traced is not None and isinstance(traced.value, np.ndarray):
+        root = root_of(memory)
+        for traced in self._alive_in(storage):
+            # What only stands for this memory has memory of its own.
+            if isinstance(traced.value, np.ndarray) and root_of(traced.value) is root:
                 traced.value = as_view(private, traced.value, address(memory))
 
     def stores(self) -> list[tuple[Array, Array]]:
@@ -380,6 +381,7 @@ class Tape:
         if new.storage.home in (Home.ARGUMENT, Home.CAPTURED):
             # Before the first store: what is copied here may be stored to as well.
             new = self._copy_of(new, value.value)
+        self._apart(target)
         stored[array] = new
         self._starts[array] = address(target.value) - address(self._memory[storage])
         self._alive.append(target)
@@ -388,6 +390,7 @@ class Tape:
     def _row(self, function: Callable[..., Any], args: Any, params: Any, base: Traced) -> Traced:
         """Copy what a view shows that begins where a computed number says: `x[i]`."""
         row = self.call(Kind.CALL, Copied(function), args, params)
+        row.owner = base if base.owner is None else base.owner
         for storage in (row.array.storage, base.array.storage):
             self._rows.setdefault(storage, []).append(weakref.ref(row))
         return row

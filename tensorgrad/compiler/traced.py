@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .._typing import Shape
+from ..handle import Handle
 from .errors import CompileError, NotNowError
 from .program import GETITEM, Array, Instruction, Kind, Method
 from .tape import Tape
@@ -75,13 +76,18 @@ def _in_place(name: str) -> Callable[[Any, Any], Any]:
 class Traced(NDArrayOperatorsMixin):
     """An array of a recording: its value there, and its place in the program."""
 
-    __slots__ = ("__weakref__", "array", "tape", "value")
+    __slots__ = ("__weakref__", "array", "owner", "tape", "value")
     __hash__ = object.__hash__
 
-    def __init__(self, tape: Tape, value: Any, array: Array) -> None:
+    def __init__(
+        self, tape: Tape, value: Any, array: Array, looked_at: Traced | None = None
+    ) -> None:
         self.tape = tape
         self.value = value
         self.array = array
+        # As the `base` of a view: whether an array may be written over is asked by its references.
+        further = None if looked_at is None else looked_at.owner
+        self.owner: Traced | None = looked_at if further is None else further
 
     # --- what is the same at each call ------------------------------------------------------------
 
@@ -116,7 +122,7 @@ class Traced(NDArrayOperatorsMixin):
     # --- NumPy ------------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **params: Any) -> Any:
-        if any(_foreign(x) for x in inputs):
+        if any(_foreign(x) for x in (*inputs, *params.get("out", ()))):
             return NotImplemented
         out = params.pop("out", None)
         if out is not None and any(_is_number(x) for x in out):
@@ -127,10 +133,10 @@ class Traced(NDArrayOperatorsMixin):
         if out is not None and params.get("where", True) is not True:
             start = tuple(self.tape.target(o).copy() for o in out)
             found = self.tape.call(Kind.CALL, _Masked(ufunc), (*inputs, *start), params)
-        else:
-            function = ufunc if method == "__call__" else getattr(ufunc, method)
-            found = self.tape.call(_kind(ufunc, method, params), function, inputs, params)
-        return found if out is None else self._given(out, found)
+            return self._given(out, found, _Into(ufunc, inputs, params))
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        found = self.tape.call(_kind(ufunc, method, params), function, inputs, params)
+        return found if out is None else self._given(out, found, _Into(function, inputs, params))
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], params: dict[str, Any]
@@ -139,7 +145,7 @@ class Traced(NDArrayOperatorsMixin):
             return NotImplemented
         if function in _ABOUT:
             return function(*lowered(args, _value), **lowered(params, _value))
-        if function is np.copyto and not set(params) - {"casting"} and len(args) == 2:
+        if function is np.copyto and not params and len(args) == 2 and _castable(*args):
             self.tape.write(self.tape.target(args[0]), Ellipsis, args[1])
             return None
         if function in _LIKE:
@@ -152,7 +158,7 @@ class Traced(NDArrayOperatorsMixin):
             params.pop("out", None) if isinstance(params.get("out"), (Traced, np.ndarray)) else None
         )
         found = self._called(function, args, params)
-        return found if out is None else self._given((out,), found)
+        return found if out is None else self._given((out,), found, _Into(function, args, params))
 
     def _called(self, function: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Record a function of NumPy, in the simplest form that has its bits."""
@@ -179,12 +185,20 @@ class Traced(NDArrayOperatorsMixin):
             params.pop("keepdims")
         return self.tape.call(Kind.REDUCTION, ufunc.reduce, (x,), params)
 
-    def _given(self, out: Any, found: Any) -> Any:
-        """Write results into the arrays given for them."""
-        targets = out if isinstance(out, tuple) else (out,)
+    def _given(self, targets: tuple[Any, ...], found: Any, into: _Into) -> Any:
+        """Write results into the arrays given for them.
+
+        What NumPy computes depends on where it writes: the dtype of a sum, and, by the layout, the
+        last bits of a power or a product.  So into an array that is not like the result the call
+        itself is written down.
+        """
         results = found if isinstance(found, tuple) else (found,)
         for target, result in zip(targets, results, strict=True):
-            self.tape.write(self.tape.target(target), Ellipsis, result)
+            target = self.tape.target(target)
+            if len(results) > 1 or into.can_be_copied(target.value, result.value):
+                self.tape.write(target, Ellipsis, result)
+            else:
+                self.tape.write_by(into, target, into.args, into.params)
         return targets[0] if len(targets) == 1 else targets
 
     def __getattr__(self, name: str) -> Any:
@@ -202,10 +216,18 @@ class Traced(NDArrayOperatorsMixin):
             return lambda *args: self._seen(
                 f".{name}()", lambda x: getattr(np.asarray(x), name)(*args)
             )
+        if hasattr(np.ndarray, name) and not name.startswith("_"):
+            raise CompileError(
+                f"an array has no {name!r} while a function is recorded: use NumPy's functions and "
+                "operators, or call the function without compile"
+            )
         raise AttributeError(f"an array of a recording has no {name!r}")
 
     def _method(self, name: str, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         out = params.pop("out", None)
+        if out is not None:
+            out = out if isinstance(out, tuple) else (out,)
+        into = _Into(Method(name), (self, *args), params)
         plain = self.dtype.kind == "f" and self.dtype != np.float16 and self.size < 2**24
         if name == "mean" and plain and not set(params) - {"axis", "keepdims"} and len(args) < 2:
             # NumPy's own mean is this sum over this count, in as many lines of Python.
@@ -214,13 +236,31 @@ class Traced(NDArrayOperatorsMixin):
         else:
             kind = Kind.ELEMENTWISE if name in ("astype", "copy") else Kind.CALL
             found = self.tape.call(kind, Method(name), (self, *args), params)
-        return found if out is None else self._given((out,), found)
+        return found if out is None else self._given(out, found, into)
 
     def __getitem__(self, key: Any) -> Any:
         return self.tape.call(Kind.CALL, GETITEM, (self, _with_plain_slices(key)), {})
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(value, Handle):
+            if value._node is not None and not value.shape:
+                raise CompileError(
+                    "a compiled function writes a tensor that records to an array, which takes the "
+                    "number out of its graph: write x.data"
+                )
+            value = value._data if value._node is None else np.asarray(value)
         self.tape.write(self, _with_plain_slices(key), value)
+
+    def __pow__(self, other: Any) -> Any:
+        """Raise to a power: for some numbers the operator takes a root or a reciprocal."""
+        if isinstance(other, (int, float)) and self._has_its_own_power():
+            return self.tape.call(Kind.CALL, operator.pow, (self, other), {})
+        return np.power(self, other)
+
+    def _has_its_own_power(self) -> bool:
+        """Tell whether `x ** n` may have another dtype or other bits than `np.power(x, n)`."""
+        other = self.dtype.kind in "bc" or self.dtype == np.float16
+        return other and isinstance(self.value, np.ndarray)
 
     # A NumPy scalar is not changed in place, so a name is bound to another one.
     __iadd__ = _in_place("add")
@@ -317,7 +357,33 @@ class _Masked:
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Call it on inputs and starting values."""
         inputs, start = args[: self.ufunc.nin], args[self.ufunc.nin :]
-        return self.ufunc(*inputs, out=tuple(s.copy() for s in start), **params)
+        return self.ufunc(*inputs, out=tuple(np.array(s) for s in start), **params)
+
+
+class _Into:
+    """A call as a function that writes its result into its first argument."""
+
+    def __init__(self, function: Callable[..., Any], args: Any, params: dict[str, Any]) -> None:
+        self.function = function
+        self.args = args
+        self.params = params
+        self.__name__ = str(getattr(function, "__name__", getattr(function, "name", "call")))
+
+    def __call__(self, target: Any, *args: Any, **params: Any) -> None:
+        """Call it."""
+        self.function(*args, out=target, **params)
+
+    def can_be_copied(self, target: Any, result: Any) -> bool:
+        """Tell whether a result has the same bits if it is computed elsewhere and copied."""
+        if target.dtype != result.dtype and not isinstance(self.function, np.ufunc):
+            return False
+        if not np.can_cast(result.dtype, target.dtype, "same_kind"):
+            return False  # it raises
+        scale = target.dtype.itemsize, result.dtype.itemsize
+        return target.shape == result.shape and all(
+            n == 1 or a * scale[1] == b * scale[0]
+            for n, a, b in zip(target.shape, target.strides, result.strides, strict=True)
+        )
 
 
 def _kind(ufunc: np.ufunc, method: str, params: dict[str, Any]) -> Kind:
@@ -329,6 +395,11 @@ def _kind(ufunc: np.ufunc, method: str, params: dict[str, Any]) -> Kind:
     if method == "__call__" and not set(params) - {"dtype"}:
         return Kind.PRODUCT if ufunc.signature else Kind.ELEMENTWISE
     return Kind.CALL
+
+
+def _castable(target: Any, value: Any) -> bool:
+    """Tell whether NumPy casts an array to the dtype of another one without being told to."""
+    return hasattr(value, "dtype") and bool(np.can_cast(value.dtype, target.dtype, "same_kind"))
 
 
 def _foreign(x: Any) -> bool:

@@ -14,7 +14,7 @@ from ..quiet import quiet
 from .emit import emit
 from .plan import planned
 from .program import Phase, Place, Program
-from .record import Recording
+from .recording import Recording
 from .tape import Tape
 from .traced import Traced
 

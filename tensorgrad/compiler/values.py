@@ -95,6 +95,16 @@ def same_view(found: Any, value: Any) -> bool:
     )
 
 
+def is_there(target: Traced, key: Any, value: Any) -> bool:
+    """Tell whether a view is put back where it is: the end of `x[i] += y`, for a slice i."""
+    return (
+        hasattr(value, "tape")
+        and value.array.storage is target.array.storage
+        and not list(traced_in(key))
+        and same_view(target.value[key], value.value)
+    )
+
+
 def address(array: Any) -> int:
     """Return where an array starts."""
     return int(array.__array_interface__["data"][0])

@@ -65,7 +65,10 @@ def write(out: Any, value: Any, *arrays: Any, template: tuple[Any, ...]) -> None
     """
     index = filled(template, arrays)
     if not _unique(arrays) and np.shape(value):
-        value = np.copy(np.broadcast_to(value, out[index].shape), order="C")
+        shape = out[index].shape
+        extra = max(np.ndim(value) - len(shape), 0)  # an assignment lets axes of length 1 go
+        value = np.reshape(value, np.shape(value)[extra:])
+        value = np.copy(np.broadcast_to(value, shape), order="C")
     out[index] = value
 
 

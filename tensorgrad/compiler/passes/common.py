@@ -50,7 +50,8 @@ def _key(instruction: Instruction) -> Hashable:
     if instruction.kind is Kind.REDUCTION and instruction.out.shape:
         params = {k: v for k, v in params.items() if k != "keepdims"}
     try:
-        found: Hashable = (instruction.function, _frozen(instruction.args), _frozen(params))
+        given = _frozen(instruction.args), _frozen(params)
+        found: Hashable = (instruction.function, *given, instruction.out.number)
         hash(found)
     except TypeError:
         return None
@@ -66,6 +67,6 @@ def _frozen(tree: Any) -> Hashable:
         return tuple((key, _frozen(value)) for key, value in tree.items())
     if isinstance(tree, slice):
         return (slice, tree.start, tree.stop, tree.step)
-    if isinstance(tree, (float, np.floating)):
-        return (type(tree), tree.hex() if isinstance(tree, float) else tree.tobytes())
+    if isinstance(tree, (float, complex, np.inexact)):  # 0.0 and -0.0 are two numbers
+        return (type(tree), np.asarray(tree).tobytes())
     return (type(tree), tree)

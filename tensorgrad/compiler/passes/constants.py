@@ -33,8 +33,10 @@ def with_constants(program: Program) -> Program:
 
 
 def _times_one(instruction: Instruction) -> Array | None:
-    """Return what a product with exactly 1 is equal to."""
+    """Return what a product with exactly 1 is equal to; of complex numbers, nothing is for sure."""
     if instruction.function is not np.multiply or instruction.params or len(instruction.args) != 2:
+        return None
+    if instruction.out.dtype.kind == "c":  # (inf + 1j) * 1 is inf + nanj
         return None
     for one, other in (instruction.args, instruction.args[::-1]):
         number = one.value if isinstance(one, Array) and one.constant and not one.shape else one
