@@ -16,7 +16,7 @@ import numpy as np
 
 from .._typing import Axis
 from ..op import Op, conjugate, op, unbroadcast
-from .pick import put_extremum
+from .pick import put_extremum, put_range
 
 
 def over_axis(*, axis: Axis, **_params: Any) -> Axis:
@@ -123,9 +123,7 @@ def _ptp_rule(g: Any, _out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     """That of max less that of min."""
     g = full(g, x.ndim, axis, keepdims)
     largest, least = np.max(x, axis=axis, keepdims=True), np.min(x, axis=axis, keepdims=True)
-    slope = put_extremum(g, x, largest, True, axis=axis, keep_nan=True)
-    slope -= put_extremum(g, x, least, True, axis=axis, keep_nan=True)
-    return slope
+    return put_range(g, x, largest, least, axis=axis)
 
 
 # --- var and std ----------------------------------------------------------------------------------
