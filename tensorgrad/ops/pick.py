@@ -56,31 +56,35 @@ def _take_extremum(y: Any, x: Any, extremum: Any, where: Any, *, axis: Axis, kee
     return (total / count).astype(y.dtype)
 
 
-def _add_extremum(
-    into: Any, g: Any, x: Any, extremum: Any, where: Any, *, axis: Axis, keep_nan: bool
-) -> None:
-    """Add `g` in equal shares to the places of the extremum (cases 14 to 16).
+def _put_extremum(
+    g: Any,
+    x: Any,
+    extremum: Any,
+    where: Any,
+    *,
+    axis: Axis,
+    keep_nan: bool,
+    into: Any = None,
+) -> Any:
+    """Give `g` in equal shares to the places of the extremum (cases 14 to 16).
 
-    The share is computed in float64, since a count of 70,000 has no float16.
+    The share is computed in float64, since a count of 70,000 has no float16.  What is put `into` an
+    array is added to it.
     """
     hits = np.broadcast_to(_hits(x, extremum, where, keep_nan), x.shape)
     places = np.flatnonzero(hits)
     if 16 * places.size > x.size:
         count = np.maximum(np.sum(hits, axis=axis, keepdims=True), 1)
-        into += np.where(hits, (g / count).astype(g.dtype), np.zeros_like(g))
-        return
+        shares = np.where(hits, (g / count).astype(g.dtype), np.zeros_like(g))
+        return shares if into is None else into + shares
     # Nearly always one for each group, and then a memory's worth of zeros is all that it costs.
     at = np.unravel_index(places, x.shape)
     group = tuple(np.minimum(index, size - 1) for index, size in zip(at, g.shape, strict=True))
     count = zeros(g.shape, np.intp, g)
     np.add.at(count, group, 1)
+    into = zeros(x.shape, g.dtype, g) if into is None else into
     into[at] += (g[group] / count[group]).astype(g.dtype)
-
-
-def _put_extremum(g: Any, x: Any, extremum: Any, where: Any, **params: Any) -> Any:
-    result = zeros(x.shape, g.dtype, g)
-    _add_extremum(result, g, x, extremum, where, **params)
-    return result
+    return into
 
 
 take_extremum, put_extremum = pair("extremum", _take_extremum, _put_extremum)
@@ -97,10 +101,8 @@ def _take_range(y: Any, x: Any, largest: Any, least: Any, *, axis: Axis) -> Any:
 
 def _put_range(g: Any, x: Any, largest: Any, least: Any, *, axis: Axis) -> Any:
     """Give `g` to the places of the largest, and `-g` to those of the least."""
-    result = zeros(x.shape, g.dtype, g)
-    _add_extremum(result, g, x, largest, True, axis=axis, keep_nan=True)
-    _add_extremum(result, -g, x, least, True, axis=axis, keep_nan=True)
-    return result
+    upper = _put_extremum(g, x, largest, True, axis=axis, keep_nan=True)
+    return _put_extremum(-g, x, least, True, axis=axis, keep_nan=True, into=upper)
 
 
 take_range, put_range = pair("range", _take_range, _put_range)
