@@ -137,6 +137,11 @@ def _pairs() -> list[Case]:
          lambda g, x: pick.put_extremum(
             g, x, np.max(x, axis=1, keepdims=True), True, axis=1, keep_nan=True),
          normal(3, 4), normal(3, 1), (x,)),
+        ("range", lambda y, x: pick.take_range(
+            y, x, np.max(x, axis=1, keepdims=True), np.min(x, axis=1, keepdims=True), axis=1),
+         lambda g, x: pick.put_range(
+            g, x, np.max(x, axis=1, keepdims=True), np.min(x, axis=1, keepdims=True), axis=1),
+         normal(3, 4), normal(3, 1), (x,)),
         ("sorted", lambda y, x: order.take_sorted(y, x, np.sort(x, 0), axis=0),
          lambda g, x: order.put_sorted(g, x, np.sort(x, 0), axis=0),
          normal(3, 4), normal(3, 4), (x,)),

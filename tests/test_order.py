@@ -39,6 +39,20 @@ def test_products_of_others(n: int, axis: Any) -> None:
     np.testing.assert_allclose(gradient(lambda x: np.prod(x, axis=axis), x), expected, atol=1e-15)
 
 
+@pytest.mark.parametrize("n", [2, 9, 70])
+def test_products_of_all_but_two(n: int) -> None:
+    """The second derivative in a direction, with a zero among the elements."""
+    rng = np.random.default_rng(0)
+    values, direction = rng.uniform(0.5, 1.5, n), rng.standard_normal(n)
+    values[n // 2] = 0.0
+    x = Tensor(values)
+    slope = tg.gradients(np.prod(x), x, create_graph=True)
+    got = tg.gradients(np.sum(slope * direction), x)
+    but_two = [[np.prod(np.delete(values, [i, j])) for i in range(n)] for j in range(n)]
+    expected = (but_two * (1 - np.eye(n))) @ direction
+    np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_a_product_that_vanishes_by_rounding() -> None:
     """The product has no digits left, but the product of the others has."""
     np.testing.assert_allclose(gradient(np.prod, [1e-200, 1e-120]), [1e-120, 1e-200], rtol=1e-12)

@@ -222,7 +222,7 @@ def _half(g: Any, y: Any, beats: Any, holds: Any) -> Any:
     return (0.5 * g) * np.add(beats, holds, dtype=np.int8)  # three times faster than np.where
 
 
-# A NaN beats and holds, but for fmax and fmin, where it loses (case 36).
+# A NaN beats and holds.
 maximum = op(
     np.maximum,
     lambda g, _out, x, y: _half(g, y, ~(x <= y), ~(x < y)),
@@ -237,20 +237,13 @@ minimum = op(
     elementwise=True,
     selects=True,
 )
-fmax = op(
-    np.fmax,
-    lambda g, _out, x, y: _half(g, y, (x > y) | (y != y), (x >= y) | (y != y)),
-    lambda g, _out, x, y: _half(g, x, (y > x) | (x != x), (y >= x) | (x != x)),
-    elementwise=True,
-    selects=True,
+# A NaN loses (case 36), and two of them share as equals do.
+_number_rules = (
+    lambda g, out, x, y: _half(g, y, out != y, out == x),
+    lambda g, out, x, y: _half(g, x, out != x, out == y),
 )
-fmin = op(
-    np.fmin,
-    lambda g, _out, x, y: _half(g, y, (x < y) | (y != y), (x <= y) | (y != y)),
-    lambda g, _out, x, y: _half(g, x, (y < x) | (x != x), (y <= x) | (x != x)),
-    elementwise=True,
-    selects=True,
-)
+fmax = op(np.fmax, *_number_rules, elementwise=True, selects=True)
+fmin = op(np.fmin, *_number_rules, elementwise=True, selects=True)
 # At the bounds themselves the gradient is 1, and with lower > upper it is 0 (cases 19, 20).
 clip = op(
     np.clip,

@@ -56,24 +56,53 @@ def _take_extremum(y: Any, x: Any, extremum: Any, where: Any, *, axis: Axis, kee
     return (total / count).astype(y.dtype)
 
 
-def _put_extremum(g: Any, x: Any, extremum: Any, where: Any, *, axis: Axis, keep_nan: bool) -> Any:
+def _put_extremum(
+    g: Any,
+    x: Any,
+    extremum: Any,
+    where: Any,
+    *,
+    axis: Axis,
+    keep_nan: bool,
+    into: Any = None,
+) -> Any:
     """Give `g` in equal shares to the places of the extremum (cases 14 to 16).
 
-    The share is computed in float64, since a count of 70,000 has no float16.
+    The share is computed in float64, since a count of 70,000 has no float16.  What is put `into` an
+    array is added to it.
     """
     hits = np.broadcast_to(_hits(x, extremum, where, keep_nan), x.shape)
     places = np.flatnonzero(hits)
     if 16 * places.size > x.size:
         count = np.maximum(np.sum(hits, axis=axis, keepdims=True), 1)
-        return np.where(hits, (g / count).astype(g.dtype), np.zeros_like(g))
+        shares = np.where(hits, (g / count).astype(g.dtype), np.zeros_like(g))
+        return shares if into is None else into + shares
     # Nearly always one for each group, and then a memory's worth of zeros is all that it costs.
     at = np.unravel_index(places, x.shape)
     group = tuple(np.minimum(index, size - 1) for index, size in zip(at, g.shape, strict=True))
     count = zeros(g.shape, np.intp, g)
     np.add.at(count, group, 1)
-    result = zeros(x.shape, g.dtype, g)
-    result[at] = (g[group] / count[group]).astype(g.dtype)
-    return result
+    into = zeros(x.shape, g.dtype, g) if into is None else into
+    into[at] += (g[group] / count[group]).astype(g.dtype)
+    return into
 
 
 take_extremum, put_extremum = pair("extremum", _take_extremum, _put_extremum)
+
+
+def _take_range(y: Any, x: Any, largest: Any, least: Any, *, axis: Axis) -> Any:
+    """Subtract what the least takes from what the largest takes."""
+    upper, lower = (
+        _take_extremum(y, x, extremum, True, axis=axis, keep_nan=True)
+        for extremum in (largest, least)
+    )
+    return upper - lower
+
+
+def _put_range(g: Any, x: Any, largest: Any, least: Any, *, axis: Axis) -> Any:
+    """Give `g` to the places of the largest, and `-g` to those of the least."""
+    upper = _put_extremum(g, x, largest, True, axis=axis, keep_nan=True)
+    return _put_extremum(-g, x, least, True, axis=axis, keep_nan=True, into=upper)
+
+
+take_range, put_range = pair("range", _take_range, _put_range)

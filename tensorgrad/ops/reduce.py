@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from .._typing import Axis
 from ..op import Op, conjugate, op, unbroadcast
-from .pick import put_extremum
+from .pick import put_extremum, put_range
 
 
 def over_axis(*, axis: Axis, **_params: Any) -> Axis:
@@ -124,9 +124,7 @@ def _ptp_rule(g: Any, _out: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     """That of max less that of min."""
     g = full(g, x.ndim, axis, keepdims)
     largest, least = np.max(x, axis=axis, keepdims=True), np.min(x, axis=axis, keepdims=True)
-    slope = put_extremum(g, x, largest, True, axis=axis, keep_nan=True)
-    slope -= put_extremum(g, x, least, True, axis=axis, keep_nan=True)
-    return slope
+    return put_range(g, x, largest, least, axis=axis)
 
 
 # --- var and std ----------------------------------------------------------------------------------
@@ -187,44 +185,54 @@ def mean_given(rule: Callable[..., Any]) -> Callable[..., Any]:
 # --- prod -----------------------------------------------------------------------------------------
 
 
-def _times(a: Any, b: Any) -> Any:
-    """Multiply arrays, or arrays of dual numbers `p + e q` with `e**2 = 0`."""
-    if len(a) == 1:
-        return a * b
-    return np.stack([a[0] * b[0], a[0] * b[1] + a[1] * b[0]])
+_ROWS: Final = 8  # more are more calls, fewer are more memory
 
 
-def _others_by_halves(x: Any, axis: Axis) -> Any:
-    """Return the product of all the other elements, by multiplication alone.
+def _multiply(a: Any, at: slice, b: Any) -> None:
+    """Multiply in place a slice of numbers, or of dual numbers `p + e q` with `e**2 = 0`."""
+    if len(a) == 2:
+        a[1, at] = a[0, at] * b[1] + a[1, at] * b[0]
+    a[0, at] *= b[0]
 
-    A tree: halves are multiplied with each other until one number is left, and on the way back each
-    half is told the product of what is not in it.  That takes three multiplications per element, no
-    division, and zeros need no special case.  The first axis holds the parts of the numbers.
+
+def _others(x: Any) -> Any:
+    """Return the product of all the other elements along axis 1, by multiplication alone.
+
+    The elements are laid out in rows.  One needs what stands above it, what stands below it, and of
+    the products of the columns the others.  That takes three multiplications per element, no
+    division, and zeros need no special case.  Axis 0 holds the two parts of dual numbers.
     """
+    others = np.zeros_like(x)
+    if x.shape[1] < 2:
+        others[0] = 1.0
+        return others
+    width = -(-x.shape[1] // _ROWS)
+    rows = [slice(start, start + width) for start in range(0, x.shape[1], width)]
+    product = np.copy(x[:, rows[0]])
+    others[0, rows[0]] = 1.0
+    for row in rows[1:]:
+        part = x[:, row]
+        columns = slice(part.shape[1])  # the last row may be shorter
+        others[:, row] = product[:, columns]
+        _multiply(product, columns, part)
+    product = _others(product)
+    for row in reversed(rows):
+        part = x[:, row]
+        columns = slice(part.shape[1])
+        _multiply(others, row, product[:, columns])
+        _multiply(product, columns, part)
+    return others
+
+
+def _others_over(x: Any, axis: Axis) -> Any:
+    """As `_others`, over axes counted without the first."""
     ndim = x.ndim - 1
     axes = range(ndim) if axis is None else np.atleast_1d(axis)
     reduced = sorted(int(a) % ndim for a in axes)
     order = [*reduced, *(a for a in range(ndim) if a not in reduced)]
     turned = np.transpose(x, [0, *(a + 1 for a in order)])
     count = math.prod(x.shape[a + 1] for a in reduced)
-    level = np.reshape(turned, (len(x), count, *turned.shape[1 + len(reduced) :]))
-    halves = []
-    while level.shape[1] > 1:
-        half = (level.shape[1] + 1) // 2
-        first, second = level[:, :half], level[:, half:]
-        halves.append((first, second))
-        paired = second.shape[1]
-        level = _times(first[:, :paired], second)
-        if paired < half:
-            level = np.concatenate([level, first[:, paired:]], axis=1)
-    others = np.ones_like(level)
-    if len(x) == 2:
-        others = np.stack([others[0], np.zeros_like(others[1])])
-    for first, second in reversed(halves):
-        paired = second.shape[1]
-        beside = others[:, :paired]
-        parts = _times(beside, second), others[:, paired:], _times(beside, first[:, :paired])
-        others = np.concatenate(parts, axis=1)
+    others = _others(np.reshape(turned, (len(x), count, *turned.shape[1 + len(reduced) :])))
     back = sorted(range(ndim), key=order.__getitem__)
     return np.transpose(np.reshape(others, turned.shape), [0, *(a + 1 for a in back)])
 
@@ -234,7 +242,7 @@ def _prod_slope(g: Any, x: Any, total: Any, *, axis: Axis) -> Any:
     if np.all(np.isfinite(total) & (np.abs(total) >= np.finfo(x.dtype).tiny)):
         one = tuple(slice(1 if kept == 1 else None) for kept in total.shape)
         return g[one] * total / x
-    return g * _others_by_halves(x[None], axis)[0]
+    return g * _others_over(x[None], axis)[0]
 
 
 def _slope_by_g(g: Any, _out: Any, _g: Any, x: Any, total: Any, *, axis: Axis) -> Any:
@@ -244,7 +252,7 @@ def _slope_by_g(g: Any, _out: Any, _g: Any, x: Any, total: Any, *, axis: Axis) -
 
 def _slope_by_x(g: Any, _out: Any, g_before: Any, x: Any, _total: Any, *, axis: Axis) -> Any:
     """The second derivative in the direction g, whose matrix is symmetric."""
-    return g_before * _others_by_halves(np.stack([x, g]), axis)[1]
+    return g_before * _others_over(np.stack([x, g]), axis)[1]
 
 
 # All but the total, which has no rule since it is no more than a help, are of one shape.
