@@ -1,4 +1,4 @@
-"""Code: what `emit` writes, and what a step returns that was not like its recording.
+"""Code: what `emit` writes, and the mark of a call that is not like the recording.
 
 Floor: compiler, lowest.
 """

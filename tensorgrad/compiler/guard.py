@@ -119,8 +119,8 @@ class Guard:
             lines += ["    return OTHER"]
         else:
             layouts = [
-                f"{text}.strides == {array.strides}"
-                for text, (_, array) in zip(looked_up, fetched, strict=True)
+                f"{place}.strides == {array.strides}"
+                for place, (_, array) in zip(looked_up, fetched, strict=True)
             ]
             every = dict.fromkeys(tests + self._tests + self._free + layouts)
             condition = "\n            and ".join(every) or "True"

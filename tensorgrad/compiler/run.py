@@ -366,7 +366,7 @@ def _restoring(step: Callable[..., Any], generators: list[np.random.Generator]) 
         try:
             found = step(*arrays)
         except KeyboardInterrupt:
-            found = None  # which may have waited for the end of the update
+            found = None  # Ctrl-C may have waited until the update was done: the draws count
             raise
         finally:
             if found is MISSED:

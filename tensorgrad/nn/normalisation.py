@@ -100,9 +100,9 @@ def batch_norm(
     axes = "ncs" if rest else "nc"
     out = _standardised(given, weight, bias, view, axes, "c", "c", eps=eps, moments=moments)
     if running_mean is not None:
-        _, mean, rest, var = moments
+        _, mean, rounded_off, var = moments
         unbiased = var * (count / (count - 1))
-        running_mean[...] = (1.0 - momentum) * running_mean + momentum * (mean + rest)
+        running_mean[...] = (1.0 - momentum) * running_mean + momentum * (mean + rounded_off)
         running_var[...] = (1.0 - momentum) * running_var + momentum * unbiased
     return out
 

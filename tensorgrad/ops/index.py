@@ -66,7 +66,7 @@ def write(out: Any, value: Any, *arrays: Any, template: tuple[Any, ...]) -> None
     index = filled(template, arrays)
     if not _unique(arrays) and np.shape(value):
         shape = out[index].shape
-        extra = max(np.ndim(value) - len(shape), 0)  # an assignment lets axes of length 1 go
+        extra = max(np.ndim(value) - len(shape), 0)  # an assignment drops leading axes of 1
         value = np.reshape(value, np.shape(value)[extra:])
         value = np.copy(np.broadcast_to(value, shape), order="C")
     out[index] = value

@@ -225,7 +225,7 @@ def _others(x: Any) -> Any:
 
 
 def _others_over(x: Any, axis: Axis) -> Any:
-    """As `_others`, over axes counted without the first."""
+    """As `_others`, over axes that are numbered without axis 0."""
     ndim = x.ndim - 1
     axes = range(ndim) if axis is None else np.atleast_1d(axis)
     reduced = sorted(int(a) % ndim for a in axes)

@@ -118,7 +118,7 @@ def _standardise_rule(
     By the weight it is `sum(g y s)`, by the bias `sum(g)`.  All of these sums are made of those of
     g and of g y for each index of `kept` and `per` together.
     """
-    # Another x has other moments, and a Tensor those that depend on it.
+    # They are of one array; those of another, or of a Tensor, which depend on it, are taken anew.
     known = moments[1:] if moments[0] is x else ()
     y, (*_, var) = _centred(x, view, axes, kept, known)
     scale = 1.0 / np.sqrt(var + eps)

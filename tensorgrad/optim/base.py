@@ -23,7 +23,7 @@ from .state import fitting
 class BaseOptimizer(ABC):
     """What `Optimizer`, which most derive from, and `LBFGS` share.
 
-    For parameters, attributes and errors see there.
+    Parameters, attributes and errors are those of `Optimizer`.
     """
 
     lr = Option(as_number)

@@ -542,10 +542,8 @@ class ReduceLROnPlateau:
     ) -> None:
         self.optimizer, self.mode = optimizer, one_of("mode", mode, "min", "max")
         self.threshold_mode = one_of("threshold_mode", threshold_mode, "rel", "abs")
-        self.factor, self.threshold = (
-            as_fraction("factor", factor),
-            as_number("threshold", threshold),
-        )
+        self.factor = as_fraction("factor", factor)
+        self.threshold = as_number("threshold", threshold)
         self.patience = as_count("patience", patience, 0)
         self.cooldown = as_count("cooldown", cooldown, 0)
         self.min_lrs = _for_each("min_lr", min_lr, optimizer, as_number)

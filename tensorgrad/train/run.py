@@ -110,7 +110,7 @@ class Run:
     def train(self) -> None:
         """Train for the epochs that are left."""
         for data in (self._batches, self._validation):
-            if isinstance(data, DataLoader):  # else what was looked into is saved as begun
+            if isinstance(data, DataLoader):  # else a pass that was looked into is saved as begun
                 data.forget_position()
         self._emit("train_begin")
         try:
