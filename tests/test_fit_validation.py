@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tensorgrad import nn, optim
@@ -37,6 +39,19 @@ def test_a_validation_that_was_looked_into_is_whole_in_every_epoch():
     looked_into = DataLoader((x, y), 5)
     next(iter(looked_into))
     assert train(looked_into, epochs=2) == train((x, y), epochs=2)
+
+
+def test_a_sequence_of_batches_need_not_know_slices():
+    class Halves(Sequence):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            if not 0 <= index < 2:
+                raise IndexError(index)
+            return tuple(part[10 * index : 10 * index + 10] for part in line())
+
+    assert train(Halves()) == train([*Halves()])
 
 
 def test_the_trial_of_the_validation_draws_nothing():

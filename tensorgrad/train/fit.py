@@ -214,7 +214,7 @@ def _try_validation(
     Of a stream none is taken, since it may give each sample only once.
     """
     if isinstance(batches, Sequence):
-        evaluate(model, batches[:1], loss=loss, metrics=metrics)
+        evaluate(model, itertools.islice(batches, 1), loss=loss, metrics=metrics)
     elif isinstance(batches, DataLoader) and not isinstance(batches.dataset, Stream):
         trial = DataLoader(batches.dataset, batches.batch_size, collate_fn=batches.collate_fn)
         with put_back(trial):  # what the samples draw from
