@@ -42,14 +42,16 @@ def as_number(
     Parameters
     ----------
     above
-        In place of 0: itself excluded.
+        The lower bound in place of 0, itself excluded.
     most
-        In place of `below`: itself included, infinity as well.
+        The upper bound in place of `below`, itself included, also where it is infinity.
     """
     try:
         found = None if isinstance(value, (str, bytes)) else float(value)
     except (TypeError, ValueError):
         found = None
+    except OverflowError:  # an integer that no float holds: out of any range, as NaN is
+        found = math.nan
     if (
         found is not None
         and (found >= 0 if above is None else found > above)
@@ -84,7 +86,7 @@ def as_flag(name: str, value: Any) -> bool:
 
 
 def one_of(name: str, value: _Choice, *known: str | None) -> _Choice:
-    """Return one of the known names, or None where that is among them."""
+    """Return one of the known names, or None if it is among them; a ValueError for all else."""
     if not (value is None or isinstance(value, str)) or value not in known:
         *others, last = map(repr, known)
         raise ValueError(f"{name} is {value!r}; expected {', '.join(others)} or {last}")
