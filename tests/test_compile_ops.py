@@ -364,6 +364,10 @@ def into_numpy(_: Holder, x: Any) -> Any:
     return np.add(x, 1, out=np.empty(4))
 
 
+def into_list(_holder: Holder, x: Any) -> Any:
+    np.copyto([1.0, 2.0, 3.0, 4.0], x)  # type: ignore[arg-type]
+
+
 def into_tuple(holder: Holder, x: Any) -> Any:
     holder.fixed[0][0] += 1
     return holder.fixed[0] * x
@@ -385,6 +389,7 @@ def beside_row(holder: Holder, x: Any) -> Any:
     ("function", "message"),
     [
         (into_numpy, "no array of the recording"),
+        (into_list, "into a list that is no array of the recording"),
         (into_tuple, "in a tuple"),
         (into_row, "at a place that is computed"),
         (beside_row, "at a place that is computed"),
@@ -397,6 +402,36 @@ def test_what_cannot_be_written(function: Callable[[Holder, Any], Any], message:
     with pytest.raises(CompileError, match=message):
         compile(lambda x: function(holder, x))(np.ones(4))
     assert_equal([holder.fixed[0], holder.table], [before.fixed[0], before.table], message)
+
+
+def into_the_first(x: Any) -> Any:
+    whole = np.zeros_like(x)
+    return whole, *np.divmod(x, 2.0, out=(whole, None))
+
+
+def into_the_last(x: Any) -> Any:
+    rest = np.zeros_like(x)
+    return rest, *np.divmod(x, 2.0, out=(None, rest))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.exp(x * [1, 2, 3]) + 1,
+        lambda x: [1, 2, 3] - x,
+        lambda x: np.maximum(x, (0.5, 0.25, 0.0)),
+        lambda x: x * [x[1], x[2], x[0]],
+        into_the_first,
+        into_the_last,
+    ],
+)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_lists_and_one_output_of_two(function: Callable[[Any], Any], dtype: str) -> None:
+    """NumPy takes lists beside arrays, and None in `out` for a new array."""
+    both = Twice(function, "lists and None")
+    rng = np.random.default_rng(0)
+    both([rng.random(3, np.float32).astype(dtype)])
+    assert both([rng.random(3, np.float32).astype(dtype)])
 
 
 def test_adding_to_a_slice_writes_it_once() -> None:

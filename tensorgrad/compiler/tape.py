@@ -48,7 +48,8 @@ class Tape:
     def __init__(self, wrap: Callable[..., Traced], place: Callable[[], Place]) -> None:
         self.instructions: list[Instruction] = []
         self.captured: list[Array] = []
-        self.touched: set[Array] = set()  # by the function
+        self.touched: set[Array] = set()
+        """What the function uses, or puts somewhere: not all that it can reach."""
         self.labels: dict[int, str] = {}
         """What is known to the user by a name, by the id of the array."""
         self._wrap = wrap
@@ -188,11 +189,12 @@ class Tape:
     def target(self, item: Any) -> Traced:
         """Return what is written to as a traced array."""
         if not hasattr(item, "tape"):
-            what = "NumPy array of shape" if isinstance(item, np.ndarray) else type(item).__name__
+            is_array = isinstance(item, np.ndarray)
+            what = f"NumPy array of shape {item.shape}" if is_array else type(item).__name__
             raise CompileError(
-                f"a compiled function writes what it computes into a {what} {item.shape} that is "
-                "no array of the recording: make it with np.empty_like(x) or "
-                "np.zeros(shape, like=x), or give it as an argument"
+                f"a compiled function writes what it computes into a {what} that is no array of "
+                "the recording: make it with np.empty_like(x) or np.zeros(shape, like=x), or give "
+                "it as an argument"
             )
         return item
 

@@ -135,7 +135,10 @@ class Traced(NDArrayOperatorsMixin):
             found = self.tape.call(Kind.CALL, _Masked(ufunc), (*inputs, *start), params)
             return self._given(out, found, _Into(ufunc, inputs, params))
         function = ufunc if method == "__call__" else getattr(ufunc, method)
-        found = self.tape.call(_kind(ufunc, method, params), function, inputs, params)
+        # A list has no dtype to plan with: the call is left to NumPy.
+        listed = any(isinstance(x, (list, tuple)) for x in inputs)
+        kind = Kind.CALL if listed else _kind(ufunc, method, params)
+        found = self.tape.call(kind, function, inputs, params)
         return found if out is None else self._given(out, found, _Into(function, inputs, params))
 
     def __array_function__(
@@ -193,13 +196,16 @@ class Traced(NDArrayOperatorsMixin):
         itself is written down.
         """
         results = found if isinstance(found, tuple) else (found,)
+        given = [r if t is None else t for t, r in zip(targets, results, strict=True)]
         for target, result in zip(targets, results, strict=True):
+            if target is None:
+                continue
             target = self.tape.target(target)
             if len(results) > 1 or into.can_be_copied(target.value, result.value):
                 self.tape.write(target, Ellipsis, result)
             else:
                 self.tape.write_by(into, target, into.args, into.params)
-        return targets[0] if len(targets) == 1 else targets
+        return given[0] if len(given) == 1 else tuple(given)
 
     def __getattr__(self, name: str) -> Any:
         if name in _BY_NAME:
@@ -399,7 +405,8 @@ def _kind(ufunc: np.ufunc, method: str, params: dict[str, Any]) -> Kind:
 
 def _castable(target: Any, value: Any) -> bool:
     """Tell whether NumPy casts an array to the dtype of another one without being told to."""
-    return hasattr(value, "dtype") and bool(np.can_cast(value.dtype, target.dtype, "same_kind"))
+    known = hasattr(target, "dtype") and hasattr(value, "dtype")
+    return known and bool(np.can_cast(value.dtype, target.dtype, "same_kind"))
 
 
 def _foreign(x: Any) -> bool:
