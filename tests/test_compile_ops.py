@@ -389,7 +389,7 @@ def beside_row(holder: Holder, x: Any) -> Any:
     ("function", "message"),
     [
         (into_numpy, "no array of the recording"),
-        (into_list, "into a list that is no array of the recording"),
+        (into_list, "into a list, no array of the recording"),
         (into_tuple, "in a tuple"),
         (into_row, "at a place that is computed"),
         (beside_row, "at a place that is computed"),

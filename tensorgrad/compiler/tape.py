@@ -189,12 +189,11 @@ class Tape:
     def target(self, item: Any) -> Traced:
         """Return what is written to as a traced array."""
         if not hasattr(item, "tape"):
-            is_array = isinstance(item, np.ndarray)
-            what = f"NumPy array of shape {item.shape}" if is_array else type(item).__name__
+            shape = f" of shape {item.shape}" if hasattr(item, "shape") else ""
             raise CompileError(
-                f"a compiled function writes what it computes into a {what} that is no array of "
-                "the recording: make it with np.empty_like(x) or np.zeros(shape, like=x), or give "
-                "it as an argument"
+                f"a compiled function writes what it computes into a {type(item).__name__}{shape}, "
+                "no array of the recording: make it with np.empty_like(x) or "
+                "np.zeros(shape, like=x), or give it as an argument"
             )
         return item
 
