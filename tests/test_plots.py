@@ -75,7 +75,12 @@ def test_a_legend_covers_no_curve():
 
 
 @pytest.mark.parametrize(
-    ("losses", "expected"), [([0.2, 4.0], ["0.2", "0.5", "1", "2"]), ([1e-4, 4.0], None)]
+    ("losses", "expected"),
+    [
+        ([0.2, 4.0], ["0.2", "0.5", "1", "2"]),
+        ([2000.0, 40000.0], ["2000", "5000", "10000", "20000"]),
+        ([1e-4, 4.0], None),
+    ],
 )
 def test_a_short_logarithmic_axis_has_plain_numbers(losses, expected):
     (axes,) = drawn(plot_history({"loss": losses}, log_y=True)).axes
@@ -85,6 +90,13 @@ def test_a_short_logarithmic_axis_has_plain_numbers(losses, expected):
         assert all(label.startswith("$") for label in labels)  # powers of ten
     else:
         assert labels == expected
+
+
+def test_close_numbers_on_a_logarithmic_axis_are_told_apart():
+    (axes,) = drawn(plot_history({"loss": [2.512, 2.514]}, log_y=True)).axes
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert len(labels) > 2
+    assert len({*labels}) == len(labels)
 
 
 def test_one_epoch_of_one_step():
