@@ -325,7 +325,7 @@ def test_an_optimizer_that_needs_a_closure_is_refused_with_the_loop_to_write():
     """Which is run here as it stands in the message."""
     model, loss, (x, y) = linear(), nn.mse_loss, line()
     optimizer = optim.LBFGS(model.parameters(), line_search_fn="strong_wolfe")
-    with pytest.raises(TypeError, match=r"optimizer is of LBFGS, .* this does it once") as caught:
+    with pytest.raises(TypeError, match=r"optimizer is an LBFGS, .* this does it once") as caught:
         train(model, optimizer=optimizer)
     np.testing.assert_array_equal(model.weight.data, linear().weight.data)
     loop = textwrap.dedent(str(caught.value).partition("\n\n")[2])

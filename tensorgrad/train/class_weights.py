@@ -1,6 +1,6 @@
 """Class weights: how much a sample of each class has to count, so that rare classes are learned.
 
-Floor: train.  Knows NumPy alone; it is the loss that takes the weights.
+Floor: train.  The loss takes the weights, and `fit` knows nothing of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def balanced_class_weights(labels: ArrayLike, classes: int | None = None) -> Arr
     labels
         The classes of the training samples, integers from 0, in any shape.
     classes
-        How many classes the model tells apart; None: as many as the greatest label tells.
+        How many classes the model tells apart; None: one more than the greatest label.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """Step: what `fit` does with a batch: forward, backward, clip, update; eagerly or recorded.
 
-And what an optimiser and a loss have to be for that.
+The checks of an optimiser and of a loss are here too, for `lr_finder` as well.
 Floor: train.  May import everything below.  How steps follow each other is `run`'s matter.
 """
 
@@ -136,7 +136,7 @@ class Step:
 def check_optimizer(optimizer: Any, model: Model) -> None:
     """Raise unless this is an optimiser that changes the model, as far as one can tell."""
     if isinstance(optimizer, BaseOptimizer) and not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer is of {type(optimizer).__name__}{_NEEDS_A_CLOSURE}")
+        raise TypeError(f"optimizer is an {type(optimizer).__name__}{_NEEDS_A_CLOSURE}")
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"optimizer is {optimizer!r}; expected an object such as optim.Adam(model.parameters())"
