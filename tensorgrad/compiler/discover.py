@@ -49,7 +49,9 @@ class Spot:
         if self.read == "attribute":
             return getattr(holder, key, None)
         if self.read == "cell":
-            return holder.cell_contents
+            with contextlib.suppress(ValueError):  # `del` has emptied it
+                return holder.cell_contents
+            return None
         if self.read == "items":
             return holder
         if self.read == "values":
@@ -66,6 +68,8 @@ class Spot:
             kind.__setattr__(self.holder, self.key, value)
         elif self.read == "cell":
             self.holder.cell_contents = value
+        elif isinstance(self.holder, list):
+            self.holder[self.key : self.key + 1] = [value]  # at the end of one that was shortened
         else:
             self.holder[self.key] = value
 
