@@ -11,7 +11,7 @@ import pytest
 
 import tensorgrad as tg
 from side_by_side import told_twice
-from tensorgrad import Tensor, nn
+from tensorgrad import CompileError, Tensor, nn
 
 
 def two_names(s: Any, x: Any) -> Any:
@@ -320,3 +320,30 @@ def test_a_tensor_that_has_views_is_not_written_over() -> None:
             yield run(np.arange(6.0).reshape(2, 3) + k, np.array(k % 2))
 
     told_twice(story)
+
+
+def test_places_that_a_function_takes_away_leave_no_traced_array() -> None:
+    """A list that it shortens, a variable that it deletes: all else is put back, and it is said."""
+    scale, listed, held, nothing = Tensor([2.0]), [np.ones(1)], np.ones(1), None
+
+    def shortens(x: Any) -> Any:
+        listed.clear()
+        return x * scale
+
+    def deletes(x: Any) -> Any:
+        nonlocal held
+        del held
+        return x * scale
+
+    def deletes_none(x: Any) -> Any:
+        nonlocal nothing
+        del nothing
+        return x * scale
+
+    for function in (shortens, deletes):
+        with pytest.raises(CompileError, match="puts a NoneType in place of an array"):
+            tg.compile(function)(np.ones(1))
+        assert type(scale.data) is np.ndarray
+    assert [type(item) for item in listed] == [type(held)] == [np.ndarray]
+    assert tg.compile(deletes_none)(np.ones(1)).tolist() == [2.0]
+    assert type(scale.data) is np.ndarray

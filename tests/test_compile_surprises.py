@@ -460,33 +460,6 @@ def test_an_error_while_recording_leaves_all_as_it_was() -> None:
 # --- what it costs --------------------------------------------------------------------------------
 
 
-def test_places_that_a_function_takes_away_leave_no_traced_array() -> None:
-    """A list that it shortens, a variable that it deletes: all else is put back, and it is said."""
-    scale, listed, held, nothing = Tensor([2.0]), [np.ones(1)], np.ones(1), None
-
-    def shortens(x: Any) -> Any:
-        listed.clear()
-        return x * scale
-
-    def deletes(x: Any) -> Any:
-        nonlocal held
-        del held
-        return x * scale
-
-    def deletes_none(x: Any) -> Any:
-        nonlocal nothing
-        del nothing
-        return x * scale
-
-    for function in (shortens, deletes):
-        with pytest.raises(CompileError, match="puts a NoneType in place of an array"):
-            tg.compile(function)(np.ones(1))
-        assert type(scale.data) is np.ndarray
-    assert [type(item) for item in listed] == [type(held)] == [np.ndarray]
-    assert tg.compile(deletes_none)(np.ones(1)).tolist() == [2.0]
-    assert type(scale.data) is np.ndarray
-
-
 def test_ten_thousand_calls_keep_nothing() -> None:
     _, _, step = training_step()
     for _ in range(100):
