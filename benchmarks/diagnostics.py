@@ -15,7 +15,7 @@ from .workloads import WORKLOADS, Workload
 ROWS = ("diagnostics",)
 NETWORKS = ("digits", "mnist")
 TARGET = 1.03
-# `fit` looks at every so-manieth step: as many are timed, or a multiple.
+# `fit` looks at one step in so many: a multiple of that many is timed.
 SPACING = 200
 
 

@@ -362,7 +362,7 @@ class Recorder(Watcher):
                 )
 
     def _read(self, traced: Traced) -> Array:
-        """Return what an array is now; one of no axes that a number was written to stays one."""
+        """Return what an array is now; a 0-d one that a number was written to stays an array."""
         array = self.tape.read(traced)
         if array.number and isinstance(traced.value, np.ndarray):
             traced = self.tape.call(Kind.ELEMENTWISE, np.array, (traced,), {})
@@ -370,7 +370,7 @@ class Recorder(Watcher):
         return array
 
     def _left(self, traced: Traced) -> Array:
-        """Return what is put in place of an array: of one from outside, itself and no copy."""
+        """Return what is put in place of an array; one from outside is not copied."""
         array: Array = traced.array
         self.tape.touched.add(array)
         if array.storage.home not in (Home.ARGUMENT, Home.CAPTURED):

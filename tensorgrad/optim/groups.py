@@ -138,7 +138,7 @@ class Group(MutableMapping[str, Any]):
         return found
 
     def assigned(self, name: str, value: Any) -> dict[str, Any]:
-        """Return what `checked` does, unless it is too late to assign that; it may be loaded."""
+        """Return what `checked` does; refuse what counts only at first, and can only be loaded."""
         found = self.checked({name: value})
         if getattr(self.kind, name).initial and found[name] != self.options[name]:
             raise ValueError(
