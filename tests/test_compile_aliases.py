@@ -322,6 +322,26 @@ def test_a_tensor_that_has_views_is_not_written_over() -> None:
     told_twice(story)
 
 
+@pytest.mark.parametrize("start", [None, 0, 0.5, np.float64(0.5), True])
+@pytest.mark.parametrize("summed", [False, True])
+def test_an_array_in_place_of_a_number(start: Any, summed: bool) -> None:
+    """A total that starts as a number, or as None, goes on as an array or as a NumPy scalar."""
+
+    def added(s: Any, x: Any) -> Any:
+        s.total = (0 if s.total is None else s.total) + (x.sum() if summed else x)
+        s.listed[0] = s.listed[0] + x
+        return s.total * 2
+
+    eager, here = (SimpleNamespace(total=start, listed=[0.0]) for _ in range(2))
+    compiled = tg.compile(lambda x: added(here, x))
+    for i in range(5):
+        x = np.arange(3.0) + i
+        np.testing.assert_array_equal(compiled(x), added(eager, x))
+        assert type(here.total) is type(eager.total)
+        np.testing.assert_array_equal(here.total, eager.total)
+        np.testing.assert_array_equal(here.listed[0], eager.listed[0])
+
+
 def test_places_that_a_function_takes_away_leave_no_traced_array() -> None:
     """A list that it shortens, a variable that it deletes: all else is put back, and it is said."""
     scale, listed, held, nothing = Tensor([2.0]), [np.ones(1)], np.ones(1), None

@@ -88,8 +88,8 @@ class Reach:
     holders: list[tuple[Handle, Any]] = field(default_factory=list)
     """What holds each tensor, once for each place."""
     arrays: list[tuple[Spot, str]] = field(default_factory=list)
-    empty: list[Spot] = field(default_factory=list)
-    """Where None is, in place of which the function may put an array."""
+    numbers: list[Spot] = field(default_factory=list)
+    """Where numbers or None are, in place of which the function may put an array."""
     settled: set[int] = field(default_factory=set)
     """Containers that nobody changes, as their owner's class says by `settled`: not watched."""
     generators: list[np.random.Generator] = field(default_factory=list)
@@ -108,9 +108,9 @@ def discover(function: Callable[..., Any], arguments: Any) -> Reach:
     stack: list[tuple[Any, str, Spot | None]] = [(function, "", None), (arguments, "", None)]
     while stack and len(seen) < _LIMIT:
         item, label, spot = stack.pop()
-        if item is None and spot is not None and not isinstance(spot.holder, tuple):
-            reach.empty.append(spot)
         if isinstance(item, (*_ATOMS, *_NUMBERS)):
+            if isinstance(item, _NUMBERS) and spot and not isinstance(spot.holder, tuple):
+                reach.numbers.append(spot)
             continue
         if isinstance(item, np.ndarray):
             if spot is not None and item.dtype.kind in NUMBER_KINDS:

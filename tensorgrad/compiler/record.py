@@ -333,7 +333,7 @@ class Recorder(Watcher):
         )  # fmt: skip
 
     def _put_in_place(self) -> list[tuple[Spot, Array]]:
-        """Return what the function has put in place of arrays or of None, and where."""
+        """Return what the function has put in place of arrays, numbers or None, and where."""
         placed = [(spot, self._left(spot.current())) for spot in self._filled()]
         for spot, traced in self.swaps:
             now = spot.current()
@@ -348,8 +348,8 @@ class Recorder(Watcher):
         return placed
 
     def _filled(self) -> list[Spot]:
-        """List the places where None was and an array is: a state, made at the first call."""
-        return [spot for spot in self.reach.empty if isinstance(spot.current(), Traced)]
+        """List the places where None or a number was and an array is: a state, made at first."""
+        return [spot for spot in self.reach.numbers if isinstance(spot.current(), Traced)]
 
     def _check_nodes(self) -> None:
         """Raise if a tensor records at the end that did not at the start, or the other way."""
