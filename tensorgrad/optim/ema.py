@@ -65,7 +65,7 @@ class EMA:
 
     def __init__(self, model: Any, decay: float = 0.999) -> None:
         self.decay = as_fraction("decay", decay)
-        self.model = model if hasattr(model, "named_parameters") else None
+        self.model: Any = model if hasattr(model, "named_parameters") else None
         if self.model is None:
             (group,) = as_groups(model)
             self._params = [(str(i), param) for i, param in enumerate(group["params"])]
