@@ -88,7 +88,9 @@ def from_dlpack(x: Any, *, copy: bool | None = None) -> Tensor:
     """Return an array of another library as a Tensor that does not record, on the same memory.
 
     Any array on the CPU that speaks DLPack: of PyTorch, JAX, CuPy (on the host), NumPy.  The other
-    way round the other library's `from_dlpack` takes a tensor that does not record.
+    way round the other library's `from_dlpack` takes a tensor that does not record.  PyTorch 2.13
+    writes to read-only memory that it is given, and ends the process at negative strides, as those
+    of a flipped array: give it a copy of these.
 
     Parameters
     ----------

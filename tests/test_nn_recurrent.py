@@ -199,6 +199,11 @@ def test_bad_input_is_refused(kind: str, x: Any, hx: Any, error: Any, text: str)
 def test_bad_arguments_are_refused() -> None:
     with pytest.raises(TypeError, match=r"the pair \(h_0, c_0\)"):
         nn.LSTM(3, 4)(np.ones((4, 2, 3)), tg.zeros(1, 2, 4))
+    state = np.zeros((1, 2, 4))
+    with pytest.raises(TypeError, match=r"c_0 is a NoneType; expected an array \(1, 2, 4\)"):
+        nn.LSTM(3, 4)(np.ones((4, 2, 3)), (state, None))
+    with pytest.raises(TypeError, match=r"h_0 is a tuple; expected an array \(1, 2, 4\)"):
+        nn.GRU(3, 4)(np.ones((4, 2, 3)), (state, state))
     with pytest.raises(ValueError, match="nonlinearity is 'sigmoid'"):
         nn.RNN(3, 4, nonlinearity="sigmoid")
     with pytest.raises(ValueError, match="hidden_size is 0"):

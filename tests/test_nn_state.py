@@ -111,6 +111,21 @@ def test_register_buffer_checks_before_anything_changes(
     assert list(module.state_dict()) == ["scale", "total", "calls"]
 
 
+def test_a_buffer_that_records_is_named() -> None:
+    model = nn.Sequential(Counting())
+    state = model.state_dict()
+    model[0].total = model[0].total * 0.5 + model[0].scale  # without no_grad
+    message = r"the buffer 'total' of Counting is a recording tensor, .* under no_grad\(\)"
+    with pytest.raises(TypeError, match=message):
+        model.named_buffers()
+    with pytest.raises(TypeError, match=message):
+        model.state_dict()
+    with pytest.raises(ValueError, match=message):
+        model.load_state_dict(state)
+    model[0].total = model[0].total.detach()
+    assert model.state_dict()["0.total"].tolist() == [1.0, 2.0]
+
+
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 def test_a_copy_has_buffers_of_its_own(copied: Callable[[Any], Any]) -> None:
     model = Counting()

@@ -47,6 +47,20 @@ def test_gradients_are_scaled_by_their_norm(order, limit, dtype):
 
 
 @pytest.mark.parametrize("order", [1.0, 2.0, 3.0, np.inf])
+def test_complex_gradients_count_by_their_absolute_value(order):
+    # 3 + 4i squared is -7 + 24i: a norm of squares without the absolute value is itself complex.
+    grads = [np.array([3 + 4j, -6j]), np.array([1.0, -2.0])]
+    params = [tg.Tensor(np.ones(2, g.dtype)) for g in grads]
+    for p, g in zip(params, grads, strict=True):
+        p.grad = g
+    expected = np.linalg.norm([5.0, 6.0, 1.0, 2.0], order)
+    norm = clip_grad_norm_(params, 0.5, order)
+    assert (norm.dtype, float(norm)) == (np.float64, pytest.approx(expected, rel=1e-12))
+    for p, g in zip(params, grads, strict=True):
+        np.testing.assert_allclose(p.grad, g * (0.5 / (expected + 1e-6)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", [1.0, 2.0, 3.0, np.inf])
 def test_the_norm_equals_pytorchs(order):
     torch = pytest.importorskip("torch")
     params = tensors()
@@ -127,6 +141,14 @@ def test_entries_are_clipped():
     clip_grad_value_(params, 2)
     np.testing.assert_array_equal(params[0].grad, [[2.0, -2.0], [0.5, np.nan]])
     assert (params[1].grad, params[1].grad.dtype) == (2.0, np.float32)
+
+
+def test_entries_without_an_order_are_not_clipped():
+    real, turned = tg.Tensor([1.0]), tg.Tensor([1j])
+    real.grad, turned.grad = np.array([3.0]), np.array([3j])
+    with pytest.raises(TypeError, match=r"complex128, and complex numbers have no order"):
+        clip_grad_value_([real, turned], 1.0)
+    assert (real.grad[0], turned.grad[0]) == (3.0, 3j)
 
 
 # ------------------------------------------------------------------ in a training step

@@ -105,6 +105,55 @@ def test_buffers_are_copied_and_swapped():
     assert model.mean.tolist() == [3.0, 4.0]
 
 
+class Smoothed(nn.Module):
+    """A layer whose buffers are assigned, so that one of no axes becomes a NumPy number."""
+
+    def __init__(self):
+        self.weight = tg.Tensor([1.0, 2.0])
+        self.register_buffer("mean", 0.0)
+        self.register_buffer("last", np.zeros(2))
+
+    def forward(self, x):
+        self.mean = self.mean * 0.5 + x.sum()
+        self.last = self.last + x
+        return self.weight * x
+
+
+def test_buffers_that_are_numbers_are_swapped():
+    model = nn.Sequential(Smoothed())
+    ema = EMA(model, 0.5)
+    model(np.array([3.0, 5.0]))
+    ema.update()
+    model(np.ones(2))
+    model[0].weight.data = [3.0, 6.0]
+    with ema.swapped():
+        assert (float(model[0].mean), model[0].last.tolist()) == (8.0, [3.0, 5.0])
+        assert model[0].weight.data.tolist() == [1.0, 2.0]
+    assert (float(model[0].mean), model[0].last.tolist()) == (6.0, [4.0, 6.0])
+    assert model[0].weight.data.tolist() == [3.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda layer: setattr(layer, "last", np.zeros(3)), r"'0\.last' has shape \(3,\) .* had"),
+        (lambda layer: setattr(layer, "mean", 1), r"'0\.mean' has shape \(\) and dtype int64"),
+        (lambda layer: layer.register_buffer("late", [1]), r"'0\.late' has .*, and was not there"),
+    ],
+)
+def test_a_buffer_that_became_another_changes_nothing(change, message):
+    model = nn.Sequential(Smoothed())
+    ema = EMA(model, 0.5)
+    model[0].weight.data = [3.0, 6.0]
+    change(model[0])
+    with pytest.raises(ValueError, match=message):
+        ema.update()
+    with pytest.raises(ValueError, match=message), ema.swapped():
+        pass
+    assert model[0].weight.data.tolist() == [3.0, 6.0]
+    assert ema.state_dict()["0.weight"].tolist() == [1.0, 2.0]
+
+
 def test_parameters_of_all_kinds():
     value, number = tg.Value(2.0), tg.Tensor(4.0)
     empty, frozen = tg.Tensor(np.zeros((0, 2))), tg.Tensor([1.0], requires_grad=False)

@@ -118,6 +118,16 @@ def test_a_schedule_starts_from_the_rate_that_was_given():
     assert lr_scheduler.ExponentialLR(optimizer, 0.5).base_lrs == [1.0, 1.0]
 
 
+def test_of_two_schedules_the_last_step_counts():
+    optimizer = sgd()
+    one, other = lr_scheduler.StepLR(optimizer, 1), lr_scheduler.ExponentialLR(optimizer, 0.5)
+    one.step()
+    other.step()
+    assert rates(optimizer) == other.lr_at(1) != one.lr_at(1)
+    one.step()
+    assert rates(optimizer) == one.lr_at(2)
+
+
 def test_one_cycle_is_over_after_its_last_step():
     optimizer = sgd()
     schedule = lr_scheduler.OneCycleLR(optimizer, 0.5, 3)

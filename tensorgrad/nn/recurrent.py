@@ -191,7 +191,10 @@ class Recurrent(Module):
             raise TypeError(f"hx is a {kind}; expected the pair ({', '.join(names)}), or None")
         expected = (count, self.hidden_size) if single else (count, batch, self.hidden_size)
         found = []
-        for name, part in zip(names, map(as_tensor, parts), strict=True):
+        for name, given in zip(names, parts, strict=True):
+            if given is None or (len(names) == 1 and isinstance(given, tuple)):
+                raise TypeError(f"{name} is a {type(given).__name__}; expected an array {expected}")
+            part = as_tensor(given)
             if part.shape != expected:
                 raise ValueError(
                     f"{name} has shape {part.shape}; expected {expected}: a state for each layer "

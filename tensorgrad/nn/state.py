@@ -26,7 +26,14 @@ class Buffer:
     @property
     def data(self) -> Any:
         """The array that is there now; assigning puts a copy there."""
-        return getattr(self.owner, self.name)
+        value = getattr(self.owner, self.name)
+        if isinstance(value, Tensor) and value.requires_grad:
+            raise TypeError(
+                f"the buffer {self.name!r} of {type(self.owner).__name__} is a recording tensor, "
+                "which would keep the graphs of all passes before: assign x.data, or compute it "
+                "under no_grad()"
+            )
+        return value
 
     @data.setter
     def data(self, value: Any) -> None:

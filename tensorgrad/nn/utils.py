@@ -90,6 +90,7 @@ def clip_grad_norm_(
 
 def _norm(grads: list[Array], order: float) -> Array:
     """Return the norm of all gradients together, in float64: squares of float32 may overflow."""
+    grads = [np.abs(grad) if grad.dtype.kind == "c" else grad for grad in grads]
     if math.isinf(order):
         largest = [np.max(np.abs(grad), initial=0.0) for grad in grads]
         return np.max(np.stack([np.float64(0.0), *largest]))  # type: ignore[no-any-return]
@@ -115,9 +116,9 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     Raises
     ------
     TypeError
-        If `parameters` holds something else than Tensors.
+        If `parameters` holds something else than Tensors, or complex ones, which have no order.
     ValueError
-        If the value is negative or NaN.
+        If the value is negative or NaN.  Nothing was changed then.
 
     Examples
     --------
@@ -129,7 +130,14 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     array([2. , 0.5])
     """
     clip_value = as_number("clip_value", clip_value, most=math.inf)
-    for param in [param for param in _tensors(parameters) if param.has_grad]:
+    reached = [param for param in _tensors(parameters) if param.has_grad]
+    for param in reached:
+        if param.dtype.kind == "c":
+            raise TypeError(
+                f"a gradient has dtype {param.dtype}, and complex numbers have no order to clip "
+                "by: use clip_grad_norm_"
+            )
+    for param in reached:
         param.grad = np.clip(param.grad, -clip_value, clip_value)
 
 

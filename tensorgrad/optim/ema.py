@@ -65,7 +65,7 @@ class EMA:
 
     def __init__(self, model: Any, decay: float = 0.999) -> None:
         self.decay = as_fraction("decay", decay)
-        self.model = model if hasattr(model, "named_parameters") else None
+        self.model: Any = model if hasattr(model, "named_parameters") else None
         if self.model is None:
             (group,) = as_groups(model)
             self._params = [(str(i), param) for i, param in enumerate(group["params"])]
@@ -81,6 +81,19 @@ class EMA:
         found: Iterable[tuple[str, Array]] = getattr(self.model, "named_buffers", list)()
         return found
 
+    def _check_buffers(self) -> None:
+        """Raise unless each buffer is as it was when its copy was made: casts would be silent."""
+        for name, array in self._buffers():
+            now = array if hasattr(array, "dtype") else np.asarray(array)
+            copy = self._copies.get(name)
+            if copy is None or (now.shape, now.dtype) != (copy.shape, copy.dtype):
+                before = "was not there" if copy is None else f"had {copy.shape} and {copy.dtype}"
+                raise ValueError(
+                    f"the buffer {name!r} has shape {now.shape} and dtype {now.dtype}, and "
+                    f"{before} when the averages were begun: make the EMA after the last change "
+                    "to the model"
+                )
+
     def update(self) -> None:
         """Move the averages towards the parameters, and copy the buffers.
 
@@ -88,8 +101,11 @@ class EMA:
         ------
         RuntimeError
             Inside `swapped()`.
+        ValueError
+            If a buffer is new, or has another shape or dtype than at first.  Nothing was changed.
         """
         self._check_outside("update()")
+        self._check_buffers()
         with np.errstate(all="ignore"):
             for name, param in self._params:
                 average = self._averages[name]
@@ -108,8 +124,11 @@ class EMA:
         ------
         RuntimeError
             Inside another such block.
+        ValueError
+            If a buffer is new, or has another shape or dtype than at first.  Nothing was changed.
         """
         self._check_outside("swapped()")
+        self._check_buffers()
         self._exchange()
         try:
             yield
@@ -123,11 +142,19 @@ class EMA:
                 average, values = self._averages[name], np.array(param.data)
                 param[...] = average
                 average[...] = values
+            self._inside = not self._inside
             for name, array in self._buffers():
                 copy, values = self._copies[name], np.array(array)
-                array[...] = copy
+                self._write(name, array, copy)
                 copy[...] = values
-            self._inside = not self._inside
+
+    def _write(self, name: str, array: Array, copy: Array) -> None:
+        """Put the values of a copy into a buffer."""
+        if isinstance(array, np.ndarray) and array.flags.writeable:
+            array[...] = copy
+        else:  # a number that was assigned where a 0-d array was
+            owner, _, attribute = name.rpartition(".")
+            setattr(dict(self.model.named_modules())[owner], attribute, copy.copy())
 
     def _check_outside(self, what: str) -> None:
         """Raise while the averages are in place."""

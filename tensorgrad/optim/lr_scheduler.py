@@ -29,7 +29,8 @@ class LRScheduler(ABC):
     """What all schedules share.
 
     The rates that the groups have been given are those that a schedule starts from; what other
-    schedules have made of them does not count.
+    schedules have made of them does not count.  So two on one optimiser do not combine: the rate is
+    that of the one whose `step` came last, and one that is assigned holds until the next.
 
     Parameters
     ----------
