@@ -300,18 +300,12 @@ class Recorder(Watcher):
         read = {id(spot.holder) for spot in self.fetched}
         kept = [value for leaf, value in grads if id(leaf) not in read]
         rebound = [value for leaf, value in grads if id(leaf) in read]
-        for tensor, _data, traced in self.handles:
-            if tensor._data is not traced:
-                array = self.tape.read(tensor._data)
-                sets.append((Spot("attribute", tensor, "_data", None), array))
-                rebound.append(array)
-                if traced.array.value is not None:
-                    self._fetch(Spot("attribute", tensor, "_data", None), traced)
-        placed = self._put_in_place()
+        moved = [(t, traced) for t, _, traced in self.handles if t._data is not traced]
+        placed = [*self._given_others(moved), *self._put_in_place()]
         sets += placed
         rebound += [array for _, array in placed]
         spots += self._filled()
-        moved = {id(tensor) for tensor, _, traced in self.handles if tensor._data is not traced}
+        others = {id(tensor) for tensor, _ in moved}
         stores = self.tape.stores()
         program = Program(
             self.tape.instructions,
@@ -326,11 +320,21 @@ class Recorder(Watcher):
             [(leaf, s.tensor, s.label) for leaf, s in self.leaves.items()],
             [leaf for leaf in (t._node for t in self.given_list) if isinstance(leaf, Leaf)],
             self._shared(),
-            [(i, t) for i, t in enumerate(self.given_list) if id(t) in moved],
+            [(i, t) for i, t in enumerate(self.given_list) if id(t) in others],
             [(t, t._node) for t, _, _ in self.handles if id(t) not in self.given_tensors],
             sets, ticked, self._origins(), spots, self.generators,
             len(program.results) - len(rebound),
         )  # fmt: skip
+
+    def _given_others(self, moved: list[tuple[Handle, Traced]]) -> list[tuple[Spot, Array]]:
+        """Return the arrays that tensors have been given in place of theirs, and where."""
+        placed = []
+        for tensor, traced in moved:
+            spot = Spot("attribute", tensor, "_data", None)
+            placed.append((spot, self.tape.read(tensor._data)))
+            if traced.array.value is not None:
+                self._fetch(spot, traced)
+        return placed
 
     def _put_in_place(self) -> list[tuple[Spot, Array]]:
         """Return what the function has put in place of arrays, numbers or None, and where."""
