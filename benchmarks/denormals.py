@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from .driver import PeerError, Process, Settings, progress
 from .registry import PEERS
-from .table import Report, Table, number, verdict
+from .table import Report, Table, compared
 from .workloads import WORKLOADS
 
 ROWS = ("denormals",)
@@ -38,7 +37,7 @@ def measured(settings: Settings, rows: Sequence[str]) -> Report:  # noqa: ARG001
         for name, kind, options in OPTIMISERS if asked else ():
             progress(f"denormals: {name}")
             try:
-                lines.append(line(name, *timed(pair, kind, options, settings)))
+                lines.append(compared(name, *timed(pair, kind, options, settings), TARGET))
             except PeerError as error:
                 faults.append(f"denormals, {name}: {str(error).splitlines()[-1]}")
     title = (
@@ -62,10 +61,3 @@ def timed(
     rounds = [[process.time(steps, 0) for process in pair] for _ in range(settings.rounds)]
     alive, half_dead = zip(*rounds, strict=True)
     return list(alive), list(half_dead)
-
-
-def line(name: str, alive: Sequence[float], dead: Sequence[float]) -> list[str]:
-    """Write one row; the ratio is that within a round, the median of all."""
-    ratio = statistics.median(y / x for x, y in zip(alive, dead, strict=True))
-    times = [number(min(times) * 1e6) for times in (alive, dead)]
-    return [name, *times, number(ratio), number(TARGET), verdict(ratio, TARGET)]

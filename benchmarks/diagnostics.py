@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from .driver import PeerError, Process, Settings, progress
 from .registry import PEERS
-from .table import Report, Table, number, verdict
+from .table import Report, Table, compared
 from .workloads import WORKLOADS, Workload
 
 ROWS = ("diagnostics",)
@@ -26,7 +25,7 @@ def measured(settings: Settings, rows: Sequence[str]) -> Report:  # noqa: ARG001
     for workload in (w for w in WORKLOADS if asked and w.name in NETWORKS):
         progress(f"diagnostics: {workload.name}")
         try:
-            lines.append(line(workload.name, *timed(workload, settings)))
+            lines.append(compared(workload.name, *timed(workload, settings), TARGET))
         except PeerError as error:
             faults.append(f"diagnostics, {workload.name}: {str(error).splitlines()[-1]}")
     title = (
@@ -50,10 +49,3 @@ def timed(workload: Workload, settings: Settings) -> tuple[list[float], list[flo
         rounds = [[process.value(steps) for process in pair] for _ in range(settings.rounds)]
     without, watched_times = zip(*rounds, strict=True)
     return list(without), list(watched_times)
-
-
-def line(name: str, without: Sequence[float], watched: Sequence[float]) -> list[str]:
-    """Write one row; the ratio is that within a round, the median of all."""
-    ratio = statistics.median(y / x for x, y in zip(without, watched, strict=True))
-    times = [number(min(times) * 1e6) for times in (without, watched)]
-    return [name, *times, number(ratio), number(TARGET), verdict(ratio, TARGET)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,3 +63,12 @@ def number(x: float) -> str:
 def verdict(figure: float, target: float) -> str:
     """Say whether a ratio is within its target."""
     return "pass" if figure <= target else "falls short"
+
+
+def compared(
+    name: str, times: Sequence[float], others: Sequence[float], target: float
+) -> list[str]:
+    """Write a row of seconds, as microseconds; the ratio is that within a round, the median."""
+    ratio = statistics.median(y / x for x, y in zip(times, others, strict=True))
+    least = [number(min(found) * 1e6) for found in (times, others)]
+    return [name, *least, number(ratio), number(target), verdict(ratio, target)]

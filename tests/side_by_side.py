@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -79,6 +80,16 @@ class Stories:
             return story
 
         return added
+
+
+def four_arrays() -> SimpleNamespace:
+    """Return an object with two arrays and two numbers without axes."""
+    return SimpleNamespace(
+        a=np.array([1.0, 2.0, 3.0]),
+        b=np.array([4.0, 5.0, 6.0]),
+        m=np.array(0.5),
+        n=np.array(2.0),
+    )
 
 
 def batches(count: int, rows: int = 5, seed: int = 0) -> list[tuple[Any, Any]]:

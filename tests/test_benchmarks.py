@@ -31,7 +31,7 @@ from benchmarks import (
 )
 from benchmarks.growth import Curve
 from benchmarks.peers import by_hand, on_tensorgrad
-from benchmarks.table import Table, number
+from benchmarks.table import Table, compared, number
 from benchmarks.workloads import WORKLOADS, Workload, batches_of, weights_of
 from tensorgrad import fit
 
@@ -165,12 +165,12 @@ def test_memory_is_compared_with_that_of_pytorch() -> None:
 
 
 def test_a_step_is_compared_with_that_in_the_same_round() -> None:
-    cells = denormals.line("SGD", [1e-6, 4e-6, 1e-6], [1.2e-6, 4e-6, 1.2e-6])
+    cells = compared("SGD", [1e-6, 4e-6, 1e-6], [1.2e-6, 4e-6, 1.2e-6], denormals.TARGET)
     assert cells == ["SGD", "1.00", "1.20", "1.20", "1.10", "falls short"]
 
 
 def test_diagnostics_are_compared_with_none_in_the_same_round() -> None:
-    cells = diagnostics.line("mnist", [1e-6, 4e-6, 2e-6], [1.02e-6, 4e-6, 2.04e-6])
+    cells = compared("mnist", [1e-6, 4e-6, 2e-6], [1.02e-6, 4e-6, 2.04e-6], diagnostics.TARGET)
     assert cells == ["mnist", "1.00", "1.02", "1.02", "1.03", "pass"]
 
 

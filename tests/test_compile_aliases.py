@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from side_by_side import told_twice
+from side_by_side import four_arrays, told_twice
 from tensorgrad import CompileError, Tensor, nn
 
 
@@ -61,12 +61,7 @@ def a_number_has_two_names(s: Any, x: Any) -> Any:
 )  # fmt: skip
 def test_who_shares_memory_with_whom(function: Callable[[Any, Any], Any], shared: str) -> None:
     def story(compiled: Any) -> Iterator[Any]:
-        s = SimpleNamespace(
-            a=np.array([1.0, 2.0, 3.0]),
-            b=np.array([4.0, 5.0, 6.0]),
-            m=np.array(0.5),
-            n=np.array(2.0),
-        )
+        s = four_arrays()
         if shared != "apart":
             s.b = s.a if shared == "the same" else s.a[::-1]
         step = compiled(lambda x: function(s, x))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tensorgrad as tg
-from side_by_side import told_twice
+from side_by_side import four_arrays, told_twice
 from tensorgrad import nn, optim
 
 
@@ -76,12 +75,7 @@ def a_number_from_a_call(s: Any, x: Any) -> Any:  # noqa: ARG001
 )  # fmt: skip
 def test_what_is_stored_is_what_was_there(function: Callable[[Any, Any], Any]) -> None:
     def story(compiled: Any) -> Iterator[Any]:
-        state = SimpleNamespace(
-            a=np.array([1.0, 2.0, 3.0]),
-            b=np.array([4.0, 5.0, 6.0]),
-            m=np.array(0.5),
-            n=np.array(2.0),
-        )
+        state = four_arrays()
         step = compiled(lambda x: function(state, x))
         for i in range(3):
             yield step(np.arange(3.0) + i), *(array.copy() for array in vars(state).values())
